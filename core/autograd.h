@@ -1,0 +1,135 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace fanin {
+
+/// One attribute of an executed operator, under PyTorch's name: {"stride", {2, 2}}, {"groups", 8}, {"eps", 1e-5}.
+using AttributeValue = std::variant<Dim, double, bool, std::string, std::vector<Dim>>;
+using Attributes = std::vector<std::pair<std::string_view, AttributeValue>>;
+
+/// What was executed: the operator's name, its attributes, and the kernel that ran ("reference", "onednn", …; empty
+/// where there is only one). Names are string literals.
+struct Op {
+  std::string_view name;
+  Attributes attributes = {};
+  std::string_view kernel = {};
+};
+
+/// Which inputs want a gradient, by position.
+class Needs final {
+ public:
+  explicit Needs(std::uint32_t bits) : bits_(bits) {}
+  bool operator[](std::size_t i) const { return (bits_ >> i & 1U) != 0; }
+
+ private:
+  std::uint32_t bits_;
+};
+
+/// From the gradient of the output to the gradients of the inputs, in order; undefined where not needed. The closure's
+/// captures are what is saved for backward: wrap tensors in Saved.
+/// `dy` may arrive in another layout than the output had; a closure that is the only holder of it may write into it.
+using Backward = std::function<Tensors(Tensor dy, Needs needs)>;
+
+/// A tensor captured by a backward closure, with the version it had. get() throws NumericError if it was written since.
+class Saved final {
+ public:
+  Saved() = default;
+  explicit Saved(const Tensor& tensor) : tensor_(tensor.detach()), version_(tensor.version()) {}
+  const Tensor& get() const;
+  bool defined() const { return tensor_.defined(); }
+
+ private:
+  Tensor tensor_;
+  std::uint64_t version_ = 0;
+};
+
+struct Node;
+
+/// A tensor's place in the graph: a leaf that collects a gradient, or the node that produced it.
+struct GraphMeta {
+  bool requires_grad = false;
+  Tensor grad;
+  std::shared_ptr<Node> producer;
+  ~GraphMeta();
+};
+
+/// Returns `value` as the output of `op`: a new handle on the same bytes. `value` itself stays outside the graph, so
+/// `backward` may capture it without making a cycle. If no input requires a gradient, or under NoGrad, nothing is
+/// recorded for backward; an active Trace is told in any case.
+Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward);
+
+/// Runs the graph under `y` backwards, from the highest node number down: a node can only use what already existed, so
+/// that order is a valid one, needs no recursion, and is the same on every machine. Gradients of leaves are added to
+/// their grad(). `dy` is the gradient at `y`; without it `y` must have one element and its gradient is 1.
+/// Each node's saved tensors are freed as soon as it has run; a second backward() through it throws NumericError.
+void backward(const Tensor& y, Tensor dy = {});
+
+/// Within the scope nothing is recorded for backward on this thread.
+class NoGrad final {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool outer_;
+};
+bool grad_enabled();
+
+/// An operator as it was executed.
+struct TraceEntry {
+  struct Value {
+    std::uint64_t id = 0;
+    Shape shape;
+    DType dtype = DType::f32;
+    Layout layout;
+  };
+  Op op;
+  std::string module;         // path of the module that ran it
+  std::vector<Value> inputs;  // id 0: undefined
+  Value output;
+  std::uint64_t node = 0;     // number of its node in the graph; 0 if nothing was recorded for backward
+  double forward_seconds = 0;   // since the entry before it ended
+  double backward_seconds = 0;  // filled in when backward() runs its node within the scope
+};
+
+/// Collects the operators executed on this thread while it lives, forward and backward, also under NoGrad. The one
+/// source for summary, FLOPs, profile, export and diagnosis. Traces nest; the innermost one collects.
+class Trace final {
+ public:
+  /// `watch`, if given, sees every output as it is made: for finding the first non-finite one.
+  using Watch = std::function<void(const TraceEntry&, const Tensor& output)>;
+  explicit Trace(Watch watch = {});
+  ~Trace();
+  Trace(const Trace&) = delete;
+  Trace& operator=(const Trace&) = delete;
+
+  const std::vector<TraceEntry>& entries() const { return entries_; }
+  /// Forgets the entries and starts the clock anew.
+  void clear();
+
+ private:
+  friend Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward);
+  friend void backward(const Tensor& y, Tensor dy);
+  void add(const Op& op, const Tensors& inputs, const Tensor& output, std::uint64_t node);
+  void add_backward(std::uint64_t node, double seconds);
+
+  Watch watch_;
+  std::vector<TraceEntry> entries_;
+  double last_ = 0;
+  Trace* outer_;
+};
+
+}  // namespace fanin

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <ostream>
+#include <string_view>
+
+namespace fanin {
+
+/// Families of kernels. `automatic` lets each operator take the fastest that supports the case.
+enum class Backend : unsigned char { automatic, reference, blas, onednn };
+
+std::string_view name_of(Backend backend);
+/// From the name on the command line: auto, reference, blas, onednn.
+std::optional<Backend> backend_from(std::string_view name);
+/// Whether this build has the backend's kernels.
+bool available(Backend backend);
+
+/// Within the scope operators on this thread take kernels of `backend`, where it has one for the case; operators that
+/// have no kernel of that family take the reference.
+class BackendScope final {
+ public:
+  explicit BackendScope(Backend backend);
+  ~BackendScope();
+  BackendScope(const BackendScope&) = delete;
+  BackendScope& operator=(const BackendScope&) = delete;
+
+ private:
+  Backend outer_;
+};
+Backend current_backend();
+
+/// Picks from a table of kernels, fastest first, reference last: the first that is of the wanted backend and
+/// supports the case. `Kernels` has `.backend` and `.supports(case…)`; the last entry must support everything.
+template <class Table, class... Case>
+const auto& choose(const Table& kernels, const Case&... wanted) {
+  const Backend backend = current_backend();
+  for (const auto* kernel : kernels)
+    if ((backend == Backend::automatic || kernel->backend == backend) && kernel->supports(wanted...)) return *kernel;
+  return **(std::end(kernels) - 1);
+}
+
+}  // namespace fanin

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "core/backend.h"
+#include "core/tensor.h"
+
+namespace fanin {
+
+/// Sizes of one convolution, in oneDNN's letters. Dilation D counts as in PyTorch: 1 is dense.
+struct Conv2dGeometry {
+  Dim N, G, IC, OC, IH, IW, OH, OW, KH, KW;
+  Size2 stride, padding, dilation;
+  bool operator==(const Conv2dGeometry&) const = default;
+};
+
+/// One way to compute a convolution. All directions are required: a backend that cannot train is not a backend.
+/// A kernel allocates its result, in the layout it wants, and writes every element; it never sees autograd. Operands
+/// come in any layout. Weights and bias, and their gradients, are plain.
+class Conv2dKernels final {
+ public:
+  using Supports = bool (*)(const Conv2dGeometry&, DType);
+  using Forward = Tensor (*)(const Conv2dGeometry&, const Tensor& x, const Tensor& weight, const Tensor& bias);
+  using BackwardInput = Tensor (*)(const Conv2dGeometry&, const Tensor& dy, const Tensor& weight);
+  using BackwardWeight = Tensor (*)(const Conv2dGeometry&, const Tensor& dy, const Tensor& x);
+
+  constexpr Conv2dKernels(Backend which, Supports s, Forward f, BackwardInput bi, BackwardWeight bw)
+      : backend(which), supports(s), forward(f), backward_input(bi), backward_weight(bw) {}
+
+  Backend backend;
+  Supports supports;
+  Forward forward;
+  BackwardInput backward_input;
+  BackwardWeight backward_weight;
+};
+
+namespace reference {
+extern const Conv2dKernels conv2d;  // plain loops: the specification
+}
+namespace blas {
+extern const Conv2dKernels conv2d;  // im2col + gemm; f32 and f64
+}
+namespace onednn {
+extern const Conv2dKernels conv2d;  // f32 and bf16; writes blocked layouts
+}
+
+/// Fastest first; the last one accepts everything.
+inline constexpr std::array conv2d_kernels{&onednn::conv2d, &blas::conv2d, &reference::conv2d};
+
+}  // namespace fanin
