@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -100,7 +101,7 @@ struct TraceEntry {
   std::string module;         // path of the module that ran it
   std::vector<Value> inputs;  // id 0: undefined
   Value output;
-  std::uint64_t node = 0;     // number of its node in the graph; 0 if nothing was recorded for backward
+  std::uint64_t node = 0;       // number of its node in the graph; 0 if nothing was recorded for backward
   double forward_seconds = 0;   // since the entry before it ended
   double backward_seconds = 0;  // filled in when backward() runs its node within the scope
 };
@@ -128,6 +129,7 @@ class Trace final {
 
   Watch watch_;
   std::vector<TraceEntry> entries_;
+  std::unordered_map<std::uint64_t, std::size_t> by_node_;  // node number → entry
   double last_ = 0;
   Trace* outer_;
 };

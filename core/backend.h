@@ -12,8 +12,6 @@ enum class Backend : unsigned char { automatic, reference, blas, onednn };
 std::string_view name_of(Backend backend);
 /// From the name on the command line: auto, reference, blas, onednn.
 std::optional<Backend> backend_from(std::string_view name);
-/// Whether this build has the backend's kernels.
-bool available(Backend backend);
 
 /// Within the scope operators on this thread take kernels of `backend`, where it has one for the case; operators that
 /// have no kernel of that family take the reference.

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <ostream>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "core/check.h"
 
@@ -18,7 +20,8 @@ struct bfloat16 {
   std::uint16_t bits = 0;
 
   bfloat16() = default;
-  bfloat16(float value) : bits(round(value)) {}
+  template <class T>
+  requires std::is_arithmetic_v<T> bfloat16(T value) : bits(round(static_cast<float>(value))) {}
   operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
  private:
@@ -81,9 +84,7 @@ constexpr std::string_view name_of(DType dtype) {
 
 inline std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
 
-constexpr bool is_floating(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16;
-}
+constexpr bool is_floating(DType dtype) { return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16; }
 
 /// Calls `f.operator()<T>()` with the floating element type of `dtype`:
 /// dispatch(x.dtype(), [&]<class T>() { … x.raw<T>() … });

@@ -17,7 +17,7 @@ struct Layout {
 
   static constexpr Layout plain() { return {}; }
   static constexpr Layout channel_blocked(Dim lanes) { return {lanes}; }
-  static constexpr Layout channels_last(const Shape& shape) { return {shape[1]}; }
+  static Layout channels_last(const Shape& shape) { return {shape[1]}; }
 
   constexpr bool is_plain() const { return block == 1; }
   constexpr bool operator==(const Layout&) const = default;

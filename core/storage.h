@@ -33,9 +33,9 @@ class Storage final {
 
 /// What tensors hold now and held at most, in bytes, since the last reset_peak().
 struct MemoryUse {
-  std::size_t live = 0;       // held by tensors
-  std::size_t peak = 0;       // highest `live`
-  std::size_t reserved = 0;   // taken from the system: live and cached
+  std::size_t live = 0;         // held by tensors
+  std::size_t peak = 0;         // highest `live`
+  std::size_t reserved = 0;     // taken from the system: live and cached
   std::size_t allocations = 0;  // blocks asked of the system since the program started
 };
 MemoryUse memory_use();

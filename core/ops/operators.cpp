@@ -1,0 +1,15 @@
+#include "core/ops/operators.h"
+
+#include "core/ops/add.h"
+#include "core/ops/relu.h"
+
+namespace fanin {
+
+std::vector<OpInfo> operators() {
+  return {
+      add_info(),
+      relu_info(),
+  };
+}
+
+}  // namespace fanin

@@ -1,0 +1,36 @@
+#include "core/ops/relu.h"
+
+#include "core/autograd.h"
+#include "core/ops/elementwise.h"
+
+namespace fanin {
+
+Tensor relu(const Tensor& x) {
+  Tensor y = Tensor::like(x);
+  dispatch(x.dtype(), [&]<class T>() {
+    using C = compute_t<T>;
+    elementwise<T>(
+        y, [](C v) __attribute__((always_inline)) { return v < 0 ? C(0) : v; }, x);  // keeps NaN
+  });
+  return record({"relu"}, y, {x}, [saved = Saved(y)](const Tensor& dy, Needs) -> Tensors {
+    const Tensor& out = saved.get();
+    const Tensor g = dy.to(out.layout());
+    Tensor dx = Tensor::like(out);
+    dispatch(out.dtype(), [&]<class T>() {
+      using C = compute_t<T>;
+      elementwise<T>(
+          dx, [](C d, C v) __attribute__((always_inline)) { return v > 0 ? d : C(0); }, g, out);
+    });
+    return {dx};
+  });
+}
+
+OpInfo relu_info() {
+  const auto call = [](const Tensors& in) { return relu(in[0]); };
+  return {.name = "relu",
+          .samples = {{"vector", {{7}}, call}, {"image", {{2, 3, 4, 5}}, call}, {"empty", {{0, 3}}, call}},
+          .rejects = {{"integers", [] { relu(Tensor::zeros({2}, DType::i64)); }, "i64"}},
+          .kinks = {0}};
+}
+
+}  // namespace fanin

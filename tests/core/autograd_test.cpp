@@ -1,0 +1,109 @@
+#include "core/autograd.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "core/ops/add.h"
+#include "core/ops/relu.h"
+
+using namespace fanin;
+
+namespace {
+Tensor leaf(double value) {
+  Tensor x = Tensor::full({2}, value, DType::f64);
+  return x.requires_grad_();
+}
+const Tensor ones = Tensor::full({2}, 1, DType::f64);
+}  // namespace
+
+TEST_CASE("a diamond adds the gradients of both ways") {
+  const Tensor x = leaf(3);
+  const Tensor a = relu(x);
+  backward(add(add(a, a), relu(a)), ones);
+  CHECK(x.grad().values() == std::vector<double>{3, 3});
+}
+
+TEST_CASE("gradients of leaves accumulate over backward passes") {
+  const Tensor x = leaf(3);
+  for (int i = 0; i < 3; ++i) backward(relu(x), ones);
+  CHECK(x.grad().values() == std::vector<double>{3, 3});
+}
+
+TEST_CASE("two leaves never share the bytes of their gradients") {
+  const Tensor x = leaf(1);
+  const Tensor y = leaf(2);
+  backward(add(x, y), ones);
+  Tensor g = x.grad();
+  g.fill_(7);
+  CHECK(y.grad().values() == std::vector<double>{1, 1});
+  CHECK(ones.values() == std::vector<double>{1, 1});
+}
+
+TEST_CASE("a write to a saved tensor is caught") {
+  const Tensor x = leaf(3);
+  Tensor y = relu(x);
+  y.fill_(0);
+  CHECK_THROWS_WITH_AS(backward(y, ones), doctest::Contains("saved for backward"), NumericError);
+}
+
+TEST_CASE("a second backward through the same graph is refused") {
+  const Tensor x = leaf(3);
+  const Tensor y = relu(x);
+  backward(y, ones);
+  CHECK_THROWS_WITH_AS(backward(y, ones), doctest::Contains("second time"), NumericError);
+}
+
+TEST_CASE("under NoGrad nothing is recorded, but a trace still sees it") {
+  const Tensor x = leaf(3);
+  const NoGrad off;
+  const Trace trace;
+  CHECK_FALSE(relu(x).requires_grad());
+  REQUIRE(trace.entries().size() == 1);
+  CHECK(trace.entries()[0].op.name == "relu");
+}
+
+TEST_CASE("a trace links outputs to inputs, knows the module, and times the backward") {
+  const Tensor x = leaf(3);
+  const Trace trace;
+  {
+    const ModuleScope scope("stage.relu");
+    backward(add(relu(x), x), ones);
+  }
+  REQUIRE(trace.entries().size() == 2);
+  CHECK(trace.entries()[0].module == "stage.relu");
+  CHECK(trace.entries()[1].inputs[0].id == trace.entries()[0].output.id);
+  CHECK(trace.entries()[0].backward_seconds > 0);
+}
+
+TEST_CASE("saved tensors are freed as soon as their node has run") {
+  const Tensor x = Tensor::zeros({1 << 20}).requires_grad_();
+  const std::size_t before = memory_use().live;
+  Tensor y = relu(relu(relu(x)));
+  backward(y, Tensor::full({1 << 20}, 1));
+  x.meta()->grad = Tensor();
+  CHECK(memory_use().live <= before + (std::size_t{4} << 20) * 9 / 8);  // only y is left, though its graph still stands
+}
+
+TEST_CASE("a chain of a million operations runs backward and is freed under a small stack") {
+  // The thread's default stack would hide recursion of a few hundred bytes a frame no longer than this chain.
+  std::thread([] {
+    const Tensor x = leaf(1);
+    Tensor y = x;
+    for (int i = 0; i < 1'000'000; ++i) y = add(y, x);
+    backward(y, ones);
+    CHECK(x.grad().values()[0] == 1'000'001);
+    Tensor unused = x;
+    for (int i = 0; i < 1'000'000; ++i) unused = add(unused, x);
+  }).join();
+}
+
+TEST_CASE("results do not keep their own graph alive") {
+  const Tensor x = leaf(1);
+  std::weak_ptr<GraphMeta> record;
+  {
+    const Tensor y = relu(x);  // its closure holds the output
+    record = y.meta();
+  }
+  CHECK(record.expired());
+}

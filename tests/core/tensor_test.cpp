@@ -1,0 +1,51 @@
+#include "core/tensor.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+using namespace fanin;
+
+TEST_CASE("a blocked tensor holds the same elements, and zeros in its padding lanes") {
+  for (const Dim C : {1, 3, 8, 16, 21})
+    for (const Dim block : {8, 16, 21}) {
+      const Shape shape{2, C, 3, 5};
+      std::vector<float> values(static_cast<std::size_t>(shape.numel()));
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i + 1);
+      const Tensor x = Tensor::from(values, shape);
+      const Tensor blocked = x.to({block});
+      CHECK(blocked.plain().values() == x.values());
+      double sum = 0;
+      for (float v : blocked.raw<float>()) sum += v;
+      CHECK(sum == static_cast<double>(shape.numel() * (shape.numel() + 1) / 2));
+      CHECK(blocked.to({8}).to({1}).values() == x.values());
+    }
+}
+
+TEST_CASE("bf16 rounds to nearest, ties to even, and keeps NaN and infinity") {
+  CHECK(static_cast<float>(bfloat16(1.00390625F)) == 1.0F);       // halfway, down to even
+  CHECK(static_cast<float>(bfloat16(1.01171875F)) == 1.015625F);  // halfway, up to even
+  CHECK(static_cast<float>(bfloat16(3.4e38F)) == INFINITY);
+  CHECK(std::isnan(static_cast<float>(bfloat16(NAN))));
+}
+
+TEST_CASE("an unset parameter says so when read, and is set by its first write") {
+  Tensor weight = Tensor::unset({2, 2});
+  CHECK_FALSE(weight.is_set());
+  CHECK_THROWS_AS((void)weight.data<float>(), UnsetError);
+  weight.fill_(1);
+  CHECK(weight.values() == std::vector<double>{1, 1, 1, 1});
+}
+
+TEST_CASE("reading with the wrong type or layout is refused") {
+  const Tensor x = Tensor::zeros({1, 16, 2, 2}, DType::f32, Layout::channel_blocked(16));
+  CHECK_THROWS_AS((void)x.raw<double>(), DTypeError);
+  CHECK_THROWS_AS((void)x.data<float>(), ShapeError);
+}
+
+TEST_CASE("freed blocks are used again") {
+  { const Tensor warm = Tensor::empty({1000, 1000}); }
+  const std::size_t before = memory_use().allocations;
+  for (int i = 0; i < 10; ++i) const Tensor x = Tensor::empty({1000, 1000});
+  CHECK(memory_use().allocations == before);
+}
