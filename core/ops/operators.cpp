@@ -1,6 +1,7 @@
 #include "core/ops/operators.h"
 
 #include "core/ops/add.h"
+#include "core/ops/conv2d/conv2d.h"
 #include "core/ops/relu.h"
 
 namespace fanin {
@@ -8,6 +9,7 @@ namespace fanin {
 std::vector<OpInfo> operators() {
   return {
       add_info(),
+      conv2d_info(),
       relu_info(),
   };
 }

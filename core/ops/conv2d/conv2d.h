@@ -17,7 +17,7 @@ struct Conv2dOptions {
 ///                   over i, r, s;  g = ⌊o / (OC/G)⌋;  S stride, P padding, D dilation, each for its own axis
 ///
 /// x       [N, IC, IH, IW]          f32, f64 or bf16; any layout
-/// weight  [OC, IC/G, KH, KW]       same dtype as x; plain
+/// weight  [OC, IC/G, KH, KW]       same dtype as x
 /// bias    [OC] or undefined        f32 where x is bf16, else same dtype
 /// →       [N, OC, OH, OW]          OH = ⌊(IH + 2P − D·(KH − 1) − 1) / S⌋ + 1; layout chosen by the kernel
 ///

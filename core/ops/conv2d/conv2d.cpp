@@ -1,0 +1,158 @@
+#include "core/ops/conv2d/conv2d.h"
+
+#include "core/autograd.h"
+#include "core/ops/conv2d/kernels.h"
+
+namespace fanin {
+
+namespace {
+
+/// Output size along one axis; may be 0 or less where the kernel does not fit.
+Dim output_size(Dim input, Dim kernel, Dim stride, Dim padding, Dim dilation) {
+  const Dim room = input + 2 * padding - dilation * (kernel - 1) - 1;
+  return room < 0 ? 0 : room / stride + 1;
+}
+
+void check_options(const Conv2dOptions& o) {
+  check(o.stride.h >= 1 && o.stride.w >= 1, "conv2d: stride must be at least 1, got ", o.stride);
+  check(o.dilation.h >= 1 && o.dilation.w >= 1, "conv2d: dilation must be at least 1, got ", o.dilation);
+  check(o.padding.h >= 0 && o.padding.w >= 0, "conv2d: padding cannot be negative, got ", o.padding);
+  check(o.groups >= 1, "conv2d: groups must be at least 1, got ", o.groups);
+}
+
+void check_channels(const Tensor& x, const Tensor& weight, Dim groups) {
+  const Dim IC = x.dim(1);
+  const Dim OC = weight.dim(0);
+  check(IC % groups == 0 && OC % groups == 0, "conv2d: groups=", groups, " must divide the ", IC,
+        " input channels and the ", OC, " output channels");
+  check(weight.dim(1) == IC / groups, "conv2d: input ", x.shape(), " has ", IC, " channels; with groups=", groups,
+        " each group sees ", IC / groups, ", but weight ", weight.shape(), " expects ", weight.dim(1),
+        " a group, that is ", weight.dim(1) * groups, " channels in all");
+}
+
+Conv2dGeometry geometry_of(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& o) {
+  check(x.defined() && x.rank() == 4, "conv2d: input must be [N, C, H, W], got ", x.shape());
+  check(weight.defined() && weight.rank() == 4, "conv2d: weight must be [OC, IC/groups, KH, KW], got ", weight.shape());
+  check<DTypeError>(is_floating(x.dtype()) && x.dtype() == weight.dtype(), "conv2d: input is ", x.dtype(),
+                    ", weight is ", weight.dtype(), "; both must be the same floating dtype");
+  check_options(o);
+  check_channels(x, weight, o.groups);
+  check(!bias.defined() || bias.shape() == Shape{weight.dim(0)}, "conv2d: bias must be [", weight.dim(0), "], got ",
+        bias.shape());
+  check<DTypeError>(!bias.defined() || bias.dtype() == (x.dtype() == DType::bf16 ? DType::f32 : x.dtype()) ||
+                        bias.dtype() == x.dtype(),
+                    "conv2d: input is ", x.dtype(), ", bias is ", bias.dtype());
+  const Conv2dGeometry g{.N = x.dim(0),
+                         .G = o.groups,
+                         .IC = x.dim(1),
+                         .OC = weight.dim(0),
+                         .IH = x.dim(2),
+                         .IW = x.dim(3),
+                         .OH = output_size(x.dim(2), weight.dim(2), o.stride.h, o.padding.h, o.dilation.h),
+                         .OW = output_size(x.dim(3), weight.dim(3), o.stride.w, o.padding.w, o.dilation.w),
+                         .KH = weight.dim(2),
+                         .KW = weight.dim(3),
+                         .stride = o.stride,
+                         .padding = o.padding,
+                         .dilation = o.dilation};
+  check(g.KH >= 1 && g.KW >= 1 && g.OH >= 1 && g.OW >= 1, "conv2d: a kernel of ", Size2(g.KH, g.KW), " with dilation ",
+        o.dilation, " does not fit an input of ", Size2(g.IH, g.IW), " with padding ", o.padding,
+        "; pad more or give larger images");
+  return g;
+}
+
+/// db[o] = Σ dy[n, o, h, w]: summed in the order n, h, w.
+Tensor bias_gradient(const Tensor& dy, DType dtype) {
+  const Shape& shape = dy.shape();
+  const Dim S = shape.numel_from(2);
+  const Dim B = dy.layout().block;
+  const Dim blocks = dy.layout().blocks(shape);
+  std::vector<double> sums(static_cast<std::size_t>(blocks * B));
+  dispatch(dy.dtype(), [&]<class T>() {
+    const T* in = dy.raw<T>().data();
+    for (Dim n = 0; n < shape[0]; ++n)
+      for (Dim b = 0; b < blocks; ++b)
+        for (Dim s = 0; s < S; ++s)
+          for (Dim lane = 0; lane < B; ++lane)
+            sums[static_cast<std::size_t>(b * B + lane)] += static_cast<double>(*in++);
+  });
+  sums.resize(static_cast<std::size_t>(shape[1]));
+  return Tensor::from(sums, {shape[1]}).as(dtype);
+}
+
+Attributes attributes_of(const Conv2dGeometry& g) {
+  return {{"kernel_size", std::vector<Dim>{g.KH, g.KW}},
+          {"stride", std::vector<Dim>{g.stride.h, g.stride.w}},
+          {"padding", std::vector<Dim>{g.padding.h, g.padding.w}},
+          {"dilation", std::vector<Dim>{g.dilation.h, g.dilation.w}},
+          {"groups", g.G}};
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  const Conv2dGeometry g = geometry_of(x, weight, bias, options);
+  const Conv2dKernels& kernels = choose(conv2d_kernels, g, x.dtype());
+  const Tensor w = weight.plain();
+  const Tensor y = kernels.forward(g, x, w, bias);
+  return record(
+      {"conv2d", attributes_of(g), name_of(kernels.backend)}, y, {x, weight, bias},
+      [g, &kernels, sx = Saved(x), sw = Saved(w), bias_dtype = bias.dtype()](const Tensor& dy, Needs needs) -> Tensors {
+        return {needs[0] ? kernels.backward_input(g, dy, sw.get()) : Tensor(),
+                needs[1] ? kernels.backward_weight(g, dy, sx.get()) : Tensor(),
+                needs[2] ? bias_gradient(dy, bias_dtype) : Tensor()};
+      });
+}
+
+namespace {
+
+Sample grid_sample(Dim groups, Size2 stride, Size2 padding, Size2 dilation, Size2 kernel, bool bias) {
+  const Dim IC = groups == 1 ? 3 : groups == 2 ? 6 : groups;  // groups = all: depthwise
+  const Dim OC = groups == 1 ? 5 : groups == 2 ? 10 : 2 * groups;
+  std::vector<Shape> inputs{{2, IC, 6, 7}, {OC, IC / groups, kernel.h, kernel.w}};
+  if (bias) inputs.push_back({OC});
+  return {text("groups ", groups, " stride ", stride, " padding ", padding, " dilation ", dilation, " kernel ", kernel),
+          std::move(inputs), [=](const Tensors& in) {
+            return conv2d(in[0], in[1], bias ? in[2] : Tensor(), {stride, padding, dilation, groups});
+          }};
+}
+
+std::vector<Sample> samples() {
+  std::vector<Sample> result;
+  for (const Dim groups : {1, 2, 4})
+    for (const Size2 stride : {Size2(1), Size2(2), Size2(2, 1)})
+      for (const Size2 padding : {Size2(0), Size2(1), Size2(2, 0)})
+        for (const Size2 dilation : {Size2(1), Size2(2)})
+          for (const Size2 kernel : {Size2(1), Size2(3), Size2(3, 2)})
+            result.push_back(grid_sample(groups, stride, padding, dilation, kernel, stride == Size2(1)));
+  const auto grouped = [](Dim groups) {
+    return [=](const Tensors& in) { return conv2d(in[0], in[1], {}, {.stride = 2, .padding = 1, .groups = groups}); };
+  };
+  result.push_back({"21 channels", {{1, 21, 5, 4}, {13, 21, 3, 3}}, grouped(1)});
+  result.push_back({"3 groups of 7", {{2, 21, 5, 4}, {21, 7, 3, 3}}, grouped(3)});
+  result.push_back({"2 groups of 16", {{1, 32, 4, 3}, {32, 16, 3, 3}}, grouped(2)});
+  result.push_back({"4 groups of 4", {{2, 16, 5, 5}, {16, 4, 3, 3}}, grouped(4)});
+  result.push_back({"4 groups of 8 to 4", {{1, 32, 3, 5}, {16, 8, 3, 3}}, grouped(4)});
+  result.push_back({"empty batch", {{0, 4, 5, 5}, {4, 4, 3, 3}}, grouped(1)});
+  return result;
+}
+
+}  // namespace
+
+OpInfo conv2d_info() {
+  const auto call = [](const Shape& x, const Shape& w, Conv2dOptions options, DType dtype = DType::f32) {
+    return [=] { conv2d(Tensor::zeros(x), Tensor::zeros(w, dtype), {}, options); };
+  };
+  return {.name = "conv2d",
+          .samples = samples(),
+          .rejects = {{"rank", call({3, 4, 5}, {2, 3, 1, 1}, {}), "[3, 4, 5]"},
+                      {"channels", call({1, 6, 5, 5}, {4, 2, 3, 3}, {.groups = 2}), "each group sees 3"},
+                      {"groups", call({1, 6, 5, 5}, {4, 2, 3, 3}, {.groups = 4}), "groups=4 must divide"},
+                      {"stride", call({1, 6, 5, 5}, {4, 6, 3, 3}, {.stride = 0}), "stride"},
+                      {"too small", call({1, 6, 2, 5}, {4, 6, 3, 3}, {}), "does not fit"},
+                      {"dtype", call({1, 6, 5, 5}, {4, 6, 3, 3}, {}, DType::f64), "f64"}},
+          .high = 1,
+          .bf16_tolerance = 3e-2};
+}
+
+}  // namespace fanin
