@@ -23,6 +23,12 @@ class ModuleVisitor {
   virtual void child(std::string_view /*name*/, Module& /*module*/) {}
 };
 
+/// How a layer's `weight` connects its inputs to its outputs, beyond what the weight's shape says: for fans.
+struct WeightUse {
+  Dim groups = 1;
+  bool transposed = false;  // [in, out / groups, …] rather than [out, in / groups, …]
+};
+
 /// A differentiable function with named parts. Movable, not copyable: two models never share weights by accident; to
 /// copy one, build another and load_state_dict(). A class is either abstract or final.
 ///
@@ -45,6 +51,10 @@ class Module {
   virtual void visit(ModuleVisitor& v) = 0;
   /// The class's name, "Conv2d": what selectors on the command line match.
   virtual std::string_view type() const = 0;
+  /// The parts in the order in which PyTorch's constructor of this module makes them, where it is another one than
+  /// visit()'s. Constructors draw default weights, so that initialisers need it to draw PyTorch's numbers.
+  virtual void visit_as_built(ModuleVisitor& v) { visit(v); }
+  virtual WeightUse weight_use() const { return {}; }
   /// Options worth printing in a summary: "64, 128, kernel 3x3, groups 8".
   virtual std::string describe() const { return {}; }
 
