@@ -1,6 +1,7 @@
 #include "core/autograd.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <queue>
 #include <unordered_map>
@@ -22,8 +23,9 @@ struct Node {
 
 namespace {
 
+/// Shared by all threads: a graph may go on in another thread than it began in.
+std::atomic<std::uint64_t> nodes_made{0};
 thread_local bool grad_on = true;
-thread_local std::uint64_t nodes_made = 0;
 thread_local Trace* innermost = nullptr;
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }

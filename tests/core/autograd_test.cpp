@@ -98,6 +98,17 @@ TEST_CASE("a chain of a million operations runs backward and is freed under a sm
   }).join();
 }
 
+TEST_CASE("a graph may be made in one thread, continued in another and run backward in a third") {
+  const Tensor x = leaf(1);
+  Tensor y;
+  std::thread([&] {
+    for (int i = 0; i < 100; ++i) y = relu(x);
+  }).join();
+  std::thread([&] { y = add(relu(y), y); }).join();  // a fresh thread's nodes must come after those it builds on
+  std::thread([&] { backward(y, ones); }).join();
+  CHECK(x.grad().values() == std::vector<double>{2, 2});
+}
+
 TEST_CASE("results do not keep their own graph alive") {
   const Tensor x = leaf(1);
   std::weak_ptr<GraphMeta> record;
