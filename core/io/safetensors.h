@@ -1,13 +1,11 @@
 #pragma once
 
-#include <map>
 #include <string>
 
+#include "core/io/safetensors_header.h"
 #include "core/io/state_dict.h"
 
 namespace fanin {
-
-using Metadata = std::map<std::string, std::string>;
 
 struct SafetensorsFile {
   StateDict tensors;  // in the order of their bytes in the file
@@ -21,7 +19,9 @@ struct SafetensorsFile {
 SafetensorsFile load_safetensors(const std::string& path);
 
 /// Writes one, atomically: a temporary file beside it, fsync, rename. A reader, or a kill, sees the old file or the
-/// new one. Tensors are written plain, in an order and with a padding that keep them aligned.
+/// new one. Tensors are written plain, wide dtypes first and otherwise in their order, after a header padded to 8
+/// bytes: each is aligned to its element. Metadata gets "format": "pt" where it has none: Python's loaders look for it.
+/// Throws UnsetError for a tensor without values, StateDictError for a name that occurs twice or is no UTF-8.
 void save_safetensors(const std::string& path, const StateDict& tensors, const Metadata& metadata = {});
 
 }  // namespace fanin
