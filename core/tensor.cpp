@@ -31,7 +31,7 @@ void transfer(const Tensor& from, Tensor& to) {
   const Dim S = shape.numel_from(2);
   const Dim A = from.layout().block;
   const Dim B = to.layout().block;
-  parallel_for(shape[0] * to.layout().blocks(shape), 1, [&](Dim begin, Dim end) {
+  parallel_for(shape[0] * to.layout().blocks(shape), grain_for(S * B), [&](Dim begin, Dim end) {
     for (Dim nb = begin; nb < end; ++nb) {
       const Dim n = nb / to.layout().blocks(shape);
       const Dim first = nb % to.layout().blocks(shape) * B;

@@ -42,4 +42,7 @@ void parallel_for(Dim count, Dim grain, F&& f) {
       &body);
 }
 
+/// The grain for parts of `cost` elementary operations each: small work is not worth waking threads for.
+inline Dim grain_for(Dim cost) { return std::max<Dim>(1, (Dim{1} << 15) / std::max<Dim>(1, cost)); }
+
 }  // namespace fanin

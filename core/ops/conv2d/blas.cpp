@@ -75,7 +75,7 @@ Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, c
     const T* pw = weight.data<T>().data();
     const T* pb = bias.defined() ? bias.data<T>().data() : nullptr;
     T* py = y.mutable_data<T>().data();
-    parallel_for(g.N, 1, [&](Dim begin, Dim end) {
+    parallel_for(g.N, grain_for(g.G * m.M * m.K * m.P), [&](Dim begin, Dim end) {
       std::vector<T> patches(is_pointwise(g) ? 0 : static_cast<std::size_t>(m.K * m.P));
       for (Dim ng = begin * g.G; ng < end * g.G; ++ng) {
         const T* planes = px + ng * m.in;
@@ -98,7 +98,7 @@ Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& w
     const T* pdy = dout.data<T>().data();
     const T* pw = weight.data<T>().data();
     T* pdx = dx.mutable_data<T>().data();
-    parallel_for(g.N, 1, [&](Dim begin, Dim end) {
+    parallel_for(g.N, grain_for(g.G * m.M * m.K * m.P), [&](Dim begin, Dim end) {
       std::vector<T> patches(is_pointwise(g) ? 0 : static_cast<std::size_t>(m.K * m.P));
       for (Dim ng = begin * g.G; ng < end * g.G; ++ng) {
         T* planes = pdx + ng * m.in;
@@ -123,7 +123,7 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
     const T* px = input.data<T>().data();
     T* pdw = dw.mutable_data<T>().data();
     const Dim slices = std::min(m.M, (threads() + g.G - 1) / g.G);  // of a group's output channels
-    parallel_for(g.G * slices, 1, [&](Dim begin, Dim end) {
+    parallel_for(g.G * slices, grain_for(g.N * m.M / slices * m.K * m.P), [&](Dim begin, Dim end) {
       std::vector<T> patches(is_pointwise(g) ? 0 : static_cast<std::size_t>(m.K * m.P));
       for (Dim part = begin; part < end; ++part) {
         const Dim group = part / slices;

@@ -35,7 +35,7 @@ Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, c
     T* py = y.mutable_data<T>().data();
     const C* pb = b.defined() ? b.data<C>().data() : nullptr;
     const Dim ICG = g.IC / g.G;
-    parallel_for(g.N * g.OC, 1, [&](Dim begin, Dim end) {
+    parallel_for(g.N * g.OC, grain_for(ICG * g.KH * g.KW * g.OH * g.OW), [&](Dim begin, Dim end) {
       for (Dim no = begin; no < end; ++no) {
         const Dim o = no % g.OC;
         const T* plane = px + (no / g.OC * g.IC + o / (g.OC / g.G) * ICG) * g.IH * g.IW;
@@ -65,7 +65,7 @@ Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& w
     T* pdx = dx.mutable_data<T>().data();
     const Dim ICG = g.IC / g.G;
     const Dim OCG = g.OC / g.G;
-    parallel_for(g.N * g.IC, 1, [&](Dim begin, Dim end) {
+    parallel_for(g.N * g.IC, grain_for(OCG * g.KH * g.KW * g.OH * g.OW), [&](Dim begin, Dim end) {
       std::vector<C> plane(static_cast<std::size_t>(g.IH * g.IW));
       for (Dim nc = begin; nc < end; ++nc) {
         const Dim c = nc % g.IC;
@@ -96,7 +96,7 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
     const T* pdy = dout.data<T>().data();
     const T* px = in.data<T>().data();
     T* pdw = dw.mutable_data<T>().data();
-    parallel_for(g.OC * ICG, 1, [&](Dim begin, Dim end) {
+    parallel_for(g.OC * ICG, grain_for(g.N * g.KH * g.KW * g.OH * g.OW), [&](Dim begin, Dim end) {
       std::vector<C> taps(static_cast<std::size_t>(g.KH * g.KW));
       for (Dim oi = begin; oi < end; ++oi) {
         const Dim o = oi / ICG;

@@ -1,0 +1,120 @@
+#include "core/ops/batch_norm2d/batch_norm2d.h"
+
+#include "core/autograd.h"
+#include "core/ops/batch_norm2d/kernels.h"
+
+namespace fanin {
+
+namespace {
+
+void check_vector(const Tensor& v, const Tensor& x, std::string_view name) {
+  const Shape wanted{x.dim(1)};
+  const DType dtype = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  check(v.defined() && v.shape() == wanted, "batch_norm2d: ", name, " must be ", wanted, " for an input of ", x.dim(1),
+        " channels, got ", v.shape());
+  check<DTypeError>(v.dtype() == dtype, "batch_norm2d: ", name, " must be ", dtype, " for a ", x.dtype(),
+                    " input, got ", v.dtype());
+}
+
+void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
+                     const Tensor& running_var, const BatchNorm2dOptions& o) {
+  check(x.defined() && x.rank() == 4, "batch_norm2d: input must be [N, C, H, W], got ", x.shape());
+  check<DTypeError>(is_floating(x.dtype()), "batch_norm2d: input must be floating, got ", x.dtype());
+  check_vector(weight, x, "weight");
+  check_vector(bias, x, "bias");
+  check_vector(running_mean, x, "running_mean");
+  check_vector(running_var, x, "running_var");
+  check(o.eps >= 0, "batch_norm2d: eps cannot be negative, got ", o.eps);
+  const Dim n = x.dim(0) * x.dim(2) * x.dim(3);
+  check(!o.training || n != 1, "batch_norm2d: input ", x.shape(),
+        " has one value a channel, which has no variance to train with; use larger batches or evaluation mode");
+}
+
+void update_running(Tensor& running, const Tensor& batch, double momentum, double correction) {
+  dispatch(running.dtype(), [&]<class T>() {
+    const auto from = batch.data<T>();
+    const auto to = running.mutable_data<T>();
+    for (std::size_t c = 0; c < to.size(); ++c)
+      to[c] = static_cast<T>((1 - momentum) * static_cast<double>(to[c]) +
+                             momentum * correction * static_cast<double>(from[c]));
+  });
+}
+
+BatchNorm2dResult run(const BatchNorm2dKernels& kernels, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                      Tensor& running_mean, Tensor& running_var, const BatchNorm2dOptions& o) {
+  if (!o.training)
+    return {kernels.evaluation(x, running_mean, running_var, weight, bias, o.eps, o.relu),
+            running_mean.clone(),
+            running_var.clone(),
+            {}};
+  BatchNorm2dResult result = kernels.training(x, weight, bias, o.eps, o.relu);
+  const auto n = static_cast<double>(x.dim(0) * x.dim(2) * x.dim(3));
+  if (n > 1) {
+    update_running(running_mean, result.mean, o.momentum, 1);
+    update_running(running_var, result.variance, o.momentum, n / (n - 1));
+  }
+  return result;
+}
+
+}  // namespace
+
+Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& running_mean,
+                    Tensor& running_var, const BatchNorm2dOptions& options) {
+  check_arguments(x, weight, bias, running_mean, running_var, options);
+  const BatchNorm2dKernels& kernels = choose(batch_norm2d_kernels, x.shape(), x.dtype(), x.layout());
+  const BatchNorm2dResult result = run(kernels, x, weight, bias, running_mean, running_var, options);
+  return record(
+      {"batch_norm2d",
+       {{"training", options.training}, {"momentum", options.momentum}, {"eps", options.eps}, {"relu", options.relu}},
+       name_of(kernels.backend)},
+      result.y, {x, weight, bias},
+      [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), mean = result.mean,
+       variance = result.variance, workspace = result.workspace](Tensor dy, Needs needs) -> Tensors {
+        const BatchNorm2dSaved saved{sx.get(), mean, variance, sw.get(), sb.get(), workspace, o.eps, o.relu};
+        BatchNorm2dGradients d = kernels.backward(std::move(dy), saved, o.training);
+        return {needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
+      });
+}
+
+namespace {
+
+Sample sample(std::string label, const Shape& x, bool training, bool relu) {
+  const Shape C{x[1]};
+  return {std::move(label), {x, C, C}, [=](const Tensors& in) {
+            const DType dtype = in[0].dtype() == DType::f64 ? DType::f64 : DType::f32;
+            Tensor mean = Tensor::full(C, 0.25, dtype);
+            Tensor variance = Tensor::full(C, 1.5, dtype);
+            return batch_norm2d(in[0], in[1].as(dtype), in[2].as(dtype), mean, variance,
+                                {.training = training, .relu = relu});
+          }};
+}
+
+}  // namespace
+
+OpInfo batch_norm2d_info() {
+  std::vector<Sample> samples;
+  for (const bool relu : {false, true}) {
+    const std::string fused = relu ? ", relu" : "";
+    samples.push_back(sample("training" + fused, {3, 5, 4, 3}, true, relu));
+    samples.push_back(sample("evaluation" + fused, {3, 5, 4, 3}, false, relu));
+    samples.push_back(sample("16 channels" + fused, {2, 16, 3, 3}, true, relu));
+    samples.push_back(sample("21 channels" + fused, {2, 21, 1, 2}, true, relu));
+    samples.push_back(sample("2 values" + fused, {2, 3, 1, 1}, true, relu));
+  }
+  samples.push_back(sample("empty", {0, 3, 4, 4}, true, false));
+  const auto call = [](const Shape& x, const Shape& vector) {
+    return [=] {
+      Tensor mean = Tensor::zeros(vector);
+      Tensor variance = Tensor::full(vector, 1);
+      batch_norm2d(Tensor::zeros(x), variance, mean, mean, variance);
+    };
+  };
+  return {.name = "batch_norm2d",
+          .samples = std::move(samples),
+          .rejects = {{"rank", call({2, 3}, {3}), "[2, 3]"},
+                      {"channels", call({2, 3, 4, 4}, {4}), "3 channels"},
+                      {"one value", call({1, 3, 1, 1}, {3}), "one value a channel"}},
+          .bf16_tolerance = std::numeric_limits<double>::infinity()};
+}
+
+}  // namespace fanin

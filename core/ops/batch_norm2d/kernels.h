@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+
+#include "core/backend.h"
+#include "core/tensor.h"
+
+namespace fanin {
+
+/// What a forward pass in training leaves behind. `mean` and `variance` (biased) are [C] in the dtype of the
+/// parameters; `workspace` is the kernel's own (a mask) or undefined.
+struct BatchNorm2dResult {
+  Tensor y, mean, variance, workspace;
+};
+
+struct BatchNorm2dGradients {
+  Tensor dx, dweight, dbias;
+};
+
+/// How the forward pass ran, for backward.
+struct BatchNorm2dSaved {
+  const Tensor &x, &mean, &variance, &weight, &bias, &workspace;
+  double eps;
+  bool relu;
+};
+
+/// One way to compute batch normalisation. Tensors come in any layout and leave in the layout the kernel wants;
+/// parameters and statistics are [C] in f64 where x is f64, else f32.
+class BatchNorm2dKernels final {
+ public:
+  using Supports = bool (*)(const Shape&, DType, Layout);
+  /// With the batch's own statistics.
+  using Training = BatchNorm2dResult (*)(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                                         bool relu);
+  /// With given statistics.
+  using Evaluation = Tensor (*)(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight,
+                                const Tensor& bias, double eps, bool relu);
+  /// The gradient through the batch's statistics (after Training), or with them constant (after Evaluation).
+  using Backward = BatchNorm2dGradients (*)(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics);
+
+  constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b)
+      : backend(which), supports(s), training(t), evaluation(e), backward(b) {}
+
+  Backend backend;
+  Supports supports;
+  Training training;
+  Evaluation evaluation;
+  Backward backward;
+};
+
+namespace reference {
+extern const BatchNorm2dKernels batch_norm2d;  // plain loops: the specification
+}
+
+/// Fastest first; the last one accepts everything.
+inline constexpr std::array batch_norm2d_kernels{&reference::batch_norm2d};
+
+}  // namespace fanin
