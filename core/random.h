@@ -97,6 +97,8 @@ class Stream final {
   std::int64_t below(std::int64_t n);       // 0 … n − 1, without bias; throws NumericError if n <= 0
   double normal();                          // N(0, 1)
   bool chance(double p);                    // true with probability p
+  /// As if `words` more of bits() had been drawn, at no cost.
+  void discard(std::uint64_t words);
 
  private:
   std::array<std::uint32_t, 2> key_{};

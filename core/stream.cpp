@@ -37,6 +37,19 @@ std::uint32_t Stream::bits() {
   return block_[static_cast<std::size_t>(used_++)];
 }
 
+void Stream::discard(std::uint64_t words) {
+  const auto left = static_cast<std::uint64_t>(4 - used_);
+  if (words <= left) {
+    used_ += static_cast<int>(words);
+    return;
+  }
+  const std::uint64_t blocks = ((std::uint64_t{counter_[1]} << 32) | counter_[0]) + (words - left) / 4;
+  counter_[0] = low32(blocks);
+  counter_[1] = high32(blocks);
+  used_ = 4;
+  for (std::uint64_t rest = (words - left) % 4; rest > 0; --rest) bits();
+}
+
 std::uint64_t Stream::bits64() {
   const std::uint64_t high = bits();
   return (high << 32) | bits();
