@@ -144,6 +144,8 @@ void backward(const Tensor& y, Tensor dy) {
   }
   check(dy.shape() == y.shape(), "backward: the gradient at a tensor of shape ", y.shape(), " cannot have shape ",
         dy.shape());
+  check<DTypeError>(dy.dtype() == y.dtype(), "backward: the gradient at a tensor of ", y.dtype(), " cannot be ",
+                    dy.dtype());
   const NoGrad off;
   Ready ready;
   ready.deliver(y.meta(), std::move(dy));

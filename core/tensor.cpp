@@ -56,10 +56,19 @@ void transfer_any(const Tensor& from, Tensor& to) {
   });
 }
 
+/// Sizes read from files or typed by mistake must not wrap around to a small number.
+void check_countable(const Shape& shape) {
+  Dim count = 1;
+  bool fits = true;
+  for (const Dim size : shape) fits = fits && !__builtin_mul_overflow(count, std::max<Dim>(size, 1), &count);
+  check(fits && count < Dim{1} << 56, "a tensor of shape ", shape, " has more elements than can be counted");
+}
+
 }  // namespace
 
 Tensor::Tensor(const Shape& shape, DType dtype, Layout layout, Storage::Start start)
     : shape_(shape), dtype_(dtype), layout_(layout), id_(next_id++) {
+  check_countable(shape);
   check(layout.is_plain() || shape.rank() >= 2, "a tensor of shape ", shape, " has no channels to block");
   storage_ = std::make_shared<Storage>(bytes(), start);
 }
@@ -173,7 +182,8 @@ Tensor Tensor::detach() const {
 void Tensor::copy_(const Tensor& source) {
   check(shape_ == source.shape_, "cannot copy shape ", source.shape_, " into ", shape_);
   if (dtype_ == source.dtype_ && layout_ == source.layout_) {
-    if (bytes() > 0) std::memcpy(write(dtype_), source.raw_bytes(), bytes());
+    const std::byte* from = source.raw_bytes();  // before the write, which would make unset bytes count as set
+    if (bytes() > 0 && storage_ != source.storage_) std::memcpy(write(dtype_), from, bytes());
     return;
   }
   transfer_any(source, *this);
@@ -204,9 +214,12 @@ Tensor& Tensor::requires_grad_(bool on) {
 Tensor Tensor::grad() const { return meta_ ? meta_->grad : Tensor(); }
 
 void Tensor::set_grad(Tensor gradient) {
+  if (!gradient.defined()) {
+    if (meta_) meta_->grad = {};
+    return;
+  }
   check<NumericError>(requires_grad() && !meta_->producer, "set_grad is for leaves that require a gradient");
-  check(!gradient.defined() || gradient.shape() == shape_, "the gradient of ", shape_, " cannot have shape ",
-        gradient.shape());
+  check(gradient.shape() == shape_, "the gradient of ", shape_, " cannot have shape ", gradient.shape());
   meta_->grad = std::move(gradient);
 }
 

@@ -107,6 +107,7 @@ class Tensor final {
   Tensor& requires_grad_(bool on = true);
   /// Accumulated gradient of a leaf; undefined before the first backward(). Shared by all handles of the leaf.
   Tensor grad() const;
+  /// Replaces it. An undefined one clears it, which any tensor may be asked, frozen ones included.
   void set_grad(Tensor gradient);
 
   const std::shared_ptr<GraphMeta>& meta() const { return meta_; }

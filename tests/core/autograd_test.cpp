@@ -54,6 +54,16 @@ TEST_CASE("a second backward through the same graph is refused") {
   CHECK_THROWS_WITH_AS(backward(y, ones), doctest::Contains("second time"), NumericError);
 }
 
+TEST_CASE("a gradient of another shape or dtype than the output is refused before anything runs") {
+  const Tensor x = leaf(3);
+  const Tensor y = relu(x);
+  CHECK_THROWS_WITH_AS(backward(y, Tensor::full({3}, 1, DType::f64)), doctest::Contains("[3]"), ShapeError);
+  CHECK_THROWS_WITH_AS(backward(y, Tensor::full({2}, 1)), doctest::Contains("f32"), DTypeError);
+  CHECK_THROWS_WITH_AS(backward(y), doctest::Contains("second argument"), ShapeError);
+  backward(y, ones);
+  CHECK(x.grad().values() == std::vector<double>{1, 1});
+}
+
 TEST_CASE("under NoGrad nothing is recorded, but a trace still sees it") {
   const Tensor x = leaf(3);
   const NoGrad off;

@@ -37,6 +37,35 @@ TEST_CASE("an unset parameter says so when read, and is set by its first write")
   CHECK(weight.values() == std::vector<double>{1, 1, 1, 1});
 }
 
+TEST_CASE("copying from an unset tensor is refused, and does not count as setting the target") {
+  Tensor target = Tensor::unset({4});
+  CHECK_THROWS_AS(target.copy_(Tensor::unset({4})), UnsetError);
+  CHECK_FALSE(target.is_set());
+}
+
+TEST_CASE("copying a tensor onto itself changes nothing") {
+  Tensor x = Tensor::from(std::vector<float>{1, 2, 3}, {3});
+  x.copy_(x);
+  CHECK(x.values() == std::vector<double>{1, 2, 3});
+}
+
+TEST_CASE("sizes whose product cannot be counted are refused") {
+  constexpr Dim large = Dim{1} << 32;
+  CHECK_THROWS_WITH_AS(Tensor::empty({large, large}), doctest::Contains("can be counted"), ShapeError);
+  CHECK_THROWS_WITH_AS(Tensor::unset({large, large, 0}), doctest::Contains("can be counted"), ShapeError);
+}
+
+TEST_CASE("a frozen tensor may be asked to forget its gradient, and takes none") {
+  Tensor x = Tensor::zeros({2}).requires_grad_();
+  x.set_grad(Tensor::zeros({2}));
+  x.requires_grad_(false);
+  CHECK_THROWS_AS(x.set_grad(Tensor::zeros({2})), NumericError);
+  x.set_grad({});
+  CHECK_FALSE(x.grad().defined());
+  Tensor never = Tensor::zeros({2});
+  never.set_grad({});
+}
+
 TEST_CASE("reading with the wrong type or layout is refused") {
   const Tensor x = Tensor::zeros({1, 16, 2, 2}, DType::f32, Layout::channel_blocked(16));
   CHECK_THROWS_AS((void)x.raw<double>(), DTypeError);
