@@ -3,7 +3,9 @@
 #include <sched.h>
 
 #include <cmath>
+#include <exception>
 #include <fstream>
+#include <mutex>
 #include <string>
 
 #include "core/backends/blas.h"
@@ -55,12 +57,19 @@ struct Job {
   void (*run)(void*, int);
   void* body;
   int parts;
+  std::once_flag failed = {};
+  std::exception_ptr error = {};
 };
 
-/// Parts are dealt out by thread number, also if the runtime gave fewer threads than asked.
+/// Parts are dealt out by thread number, also if the runtime gave fewer threads than asked. An exception must not leave
+/// through OpenMP's code, which would end the program: the first one waits for the thread that started the job.
 void run_job(void* opaque) {
-  const Job& job = *static_cast<const Job*>(opaque);
-  for (int part = omp_get_thread_num(); part < job.parts; part += omp_get_num_threads()) job.run(job.body, part);
+  Job& job = *static_cast<Job*>(opaque);
+  try {
+    for (int part = omp_get_thread_num(); part < job.parts; part += omp_get_num_threads()) job.run(job.body, part);
+  } catch (...) {
+    std::call_once(job.failed, [&] { job.error = std::current_exception(); });
+  }
 }
 
 }  // namespace
@@ -88,12 +97,13 @@ int threads() {
 namespace detail {
 
 void parallel(int parts, void (*run)(void*, int), void* body) {
-  Job job{run, body, parts};
   if (omp_in_parallel()) {
     for (int part = 0; part < parts; ++part) run(body, part);
     return;
   }
+  Job job{run, body, parts};
   GOMP_parallel(run_job, &job, static_cast<unsigned>(parts), 0);
+  if (job.error) std::rethrow_exception(job.error);
 }
 
 }  // namespace detail

@@ -20,7 +20,7 @@ void parallel(int parts, void (*run)(void* body, int part), void* body);
 
 /// Calls f(begin, end) on `threads()` or fewer ranges that together cover [0, count). The ranges depend only on count,
 /// grain and the number of threads, so a result does not depend on scheduling. A range has at least `grain` elements
-/// (but for the last). f must not throw.
+/// (but for the last). If f throws, the exception comes out here once every thread is done.
 template <class F>
 void parallel_for(Dim count, Dim grain, F&& f) {
   if (count <= 0) return;
