@@ -17,6 +17,8 @@ std::vector<OpInfo> operators() {
   return {
       adaptive_avg_pool2d_info(),
       add_info(),
+      add_relu_info(),
+      batch_norm2d_info(),
       cast_info(),
       conv2d_info(),
       dropout_info(),
