@@ -46,6 +46,8 @@ class Dataset {
   /// Where image i comes from, for messages and tables: "train/ants/a b.jpg", "data_batch_2.bin:17".
   virtual std::string source(Dim i) const = 0;
   virtual const DatasetInfo& info() const = 0;
+  /// Whether image() only copies bytes; if not, the loader keeps what it returned.
+  virtual bool in_memory() const { return false; }
 
   Dim classes() const { return static_cast<Dim>(info().classes.size()); }
   /// A number made of the order, the labels and the sources: the same data and split give the same one, so that a run
@@ -64,7 +66,8 @@ struct DataOptions {
 ///   CIFAR-100   train.bin and test.bin; the fine label; names from fine_label_names.txt
 ///   MNIST       train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-…; plain or .gz
 ///   folder      train/<class>/**, val/<class>/** and test/<class>/** of JPEG, PNG or BMP files. Classes are numbered
-///               by the bytes of their names; files are walked recursively, sorted by the bytes of their paths
+///               by the bytes of their names; files are walked recursively, sorted by the bytes of their folder, then
+///               name
 ///
 /// What val_split holds out is ⌊F·n + ½⌋ of the training images, spread evenly over the classes, drawn by a fixed key:
 /// the same for every seed as long as data and F are the same. Both parts keep the data-set order.

@@ -21,14 +21,14 @@ Census census(const Dataset& data);
 
 struct SheetOptions {
   Dim columns = 10;
-  Dim rows = 10;
-  Dim gap = 2;  // pixels between images
+  Dim rows = 0;  // 0: one for each class, at most 20
+  Dim gap = 2;   // pixels between images
   Augment augment = {};
   std::uint64_t seed = 0;  // of the augmentation
 };
 
-/// The first images of each class side by side, one class a row where there are as many rows as classes, else in turn;
-/// as a network would see them, augmented where asked, brought back to bytes. For write_png().
+/// The first images of each class side by side, a class in each row, and from the start again where there are more rows
+/// than classes; as a network would see them, augmented where asked, brought back to bytes. For write_png().
 Image contact_sheet(const Dataset& data, const SheetOptions& options = {});
 
 }  // namespace fanin

@@ -30,7 +30,7 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   Augment augment = {};
   DType dtype = DType::f32;
-  Normalisation normalisation = {};  // the data set's, unless given
+  Normalisation normalisation = {};  // mean, std or both; otherwise the data set's
   int workers = -1;                  // threads that prepare batches; 0: next() does it itself; −1: default_workers()
   Dim prefetch = 2;                  // batches prepared ahead of the one in use
   std::size_t cache_bytes = std::size_t{1} << 29;  // decoded images kept: the first that fit. Never changes a result
