@@ -1,31 +1,64 @@
 #include "core/ops/operators.h"
 
+#include "core/ops/activations.h"
 #include "core/ops/adaptive_avg_pool2d.h"
 #include "core/ops/add.h"
 #include "core/ops/add_relu.h"
+#include "core/ops/arithmetic.h"
 #include "core/ops/batch_norm2d/batch_norm2d.h"
 #include "core/ops/cast.h"
+#include "core/ops/cat.h"
 #include "core/ops/conv2d/conv2d.h"
 #include "core/ops/dropout.h"
+#include "core/ops/mse_loss.h"
+#include "core/ops/pad.h"
+#include "core/ops/permute.h"
+#include "core/ops/reduce.h"
 #include "core/ops/relu.h"
 #include "core/ops/reshape.h"
+#include "core/ops/slice.h"
 #include "core/ops/softmax.h"
+#include "core/ops/unary.h"
 
 namespace fanin {
 
 std::vector<OpInfo> operators() {
   return {
+      abs_info(),
       adaptive_avg_pool2d_info(),
       add_info(),
       add_relu_info(),
       batch_norm2d_info(),
       cast_info(),
+      cat_info(),
+      clamp_info(),
       conv2d_info(),
+      div_info(),
       dropout_info(),
+      elu_info(),
+      exp_info(),
+      gelu_info(),
+      leaky_relu_info(),
+      log_info(),
       log_softmax_info(),
+      max_info(),
+      mean_info(),
+      mse_loss_info(),
+      mul_info(),
+      neg_info(),
+      pad_info(),
+      permute_info(),
       relu_info(),
       reshape_info(),
+      selu_info(),
+      sigmoid_info(),
+      silu_info(),
+      slice_info(),
       softmax_info(),
+      sqrt_info(),
+      sub_info(),
+      sum_info(),
+      tanh_info(),
   };
 }
 

@@ -115,6 +115,28 @@ TEST_CASE("blocked inputs give what plain ones give") {
   });
 }
 
+TEST_CASE("padding lanes of results and gradients are zero") {
+  const auto stored = [](const Tensor& t) {
+    const std::span<const float> raw = t.raw<float>();
+    return std::vector<float>(raw.begin(), raw.end());
+  };
+  for_each_sample([&](const OpInfo& card, const Sample& sample) {
+    if (std::ranges::none_of(sample.inputs, [](const Shape& s) { return s.rank() >= 4; })) return;
+    Tensors inputs = draw_inputs(card, sample, DType::f32);
+    for (Tensor& input : inputs) {
+      if (input.rank() >= 4) input = input.to({16});
+      input.requires_grad_();
+    }
+    const Tensor y = sample.call(inputs);
+    CHECK(stored(y) == stored(y.plain().to(y.layout())));
+    backward(y, Tensor::full(y.shape(), 1));
+    for (const Tensor& input : inputs) {
+      const Tensor g = input.grad();
+      CHECK(stored(g) == stored(g.plain().to(g.layout())));
+    }
+  });
+}
+
 TEST_CASE("bf16 agrees with f32 to its precision, on every backend") {
   for_each_sample([](const OpInfo& card, const Sample& sample) {
     if (std::isinf(card.bf16_tolerance)) return;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "core/autograd.h"
@@ -14,15 +15,17 @@ inline Tensor leaf(const std::vector<double>& values, const Shape& shape) {
   return x.requires_grad_();
 }
 
-/// Elements agree to 1e-12, relative to 1 or to what is expected. NaN agrees with NaN.
+/// Elements agree to 1e-12, relative to 1 or to what is expected. NaN agrees with NaN, ∞ with ∞.
 inline void expect(const Tensor& got, const Shape& shape, const std::vector<double>& expected) {
   CHECK(got.shape() == shape);
   const std::vector<double> values = got.values();
   REQUIRE(values.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CAPTURE(i);
-    if (expected[i] != expected[i])
-      CHECK(values[i] != values[i]);
+    if (std::isnan(expected[i]))
+      CHECK(std::isnan(values[i]));
+    else if (std::isinf(expected[i]))
+      CHECK(values[i] == expected[i]);
     else
       CHECK(values[i] == doctest::Approx(expected[i]).epsilon(1e-12));
   }
