@@ -9,10 +9,14 @@
 #include "core/ops/cast.h"
 #include "core/ops/cat.h"
 #include "core/ops/conv2d/conv2d.h"
+#include "core/ops/cross_entropy.h"
 #include "core/ops/dropout.h"
+#include "core/ops/linear.h"
+#include "core/ops/matmul/matmul.h"
 #include "core/ops/mse_loss.h"
 #include "core/ops/pad.h"
 #include "core/ops/permute.h"
+#include "core/ops/pool2d/pool2d.h"
 #include "core/ops/reduce.h"
 #include "core/ops/relu.h"
 #include "core/ops/reshape.h"
@@ -28,20 +32,25 @@ std::vector<OpInfo> operators() {
       adaptive_avg_pool2d_info(),
       add_info(),
       add_relu_info(),
+      avg_pool2d_info(),
       batch_norm2d_info(),
       cast_info(),
       cat_info(),
       clamp_info(),
       conv2d_info(),
+      cross_entropy_info(),
       div_info(),
       dropout_info(),
       elu_info(),
       exp_info(),
       gelu_info(),
       leaky_relu_info(),
+      linear_info(),
       log_info(),
       log_softmax_info(),
+      matmul_info(),
       max_info(),
+      max_pool2d_info(),
       mean_info(),
       mse_loss_info(),
       mul_info(),

@@ -2,6 +2,7 @@
 
 #include "core/autograd.h"
 #include "core/ops/batch_norm2d/kernels.h"
+#include "core/ops/cast.h"
 
 namespace fanin {
 
@@ -84,7 +85,7 @@ Sample sample(std::string label, const Shape& x, bool training, bool relu) {
             const DType dtype = in[0].dtype() == DType::f64 ? DType::f64 : DType::f32;
             Tensor mean = Tensor::full(C, 0.25, dtype);
             Tensor variance = Tensor::full(C, 1.5, dtype);
-            return batch_norm2d(in[0], in[1].as(dtype), in[2].as(dtype), mean, variance,
+            return batch_norm2d(in[0], cast(in[1], dtype), cast(in[2], dtype), mean, variance,
                                 {.training = training, .relu = relu});
           }};
 }
@@ -114,7 +115,7 @@ OpInfo batch_norm2d_info() {
           .rejects = {{"rank", call({2, 3}, {3}), "[2, 3]"},
                       {"channels", call({2, 3, 4, 4}, {4}), "3 channels"},
                       {"one value", call({1, 3, 1, 1}, {3}), "one value a channel"}},
-          .bf16_tolerance = std::numeric_limits<double>::infinity()};
+          .bf16_tolerance = 3e-2};
 }
 
 }  // namespace fanin

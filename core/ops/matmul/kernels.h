@@ -1,0 +1,28 @@
+#pragma once
+
+#include <array>
+
+#include "core/backend.h"
+#include "core/tensor.h"
+
+namespace fanin {
+
+/// op(a) · op(b) for plain matrices, not recorded; op transposes where told. Sums in f32 where the matrices are bf16.
+struct MatmulKernel {
+  using Run = Tensor (*)(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b);
+  Backend backend;
+  bool (*supports)(DType);
+  Run run;
+};
+
+namespace reference {
+extern const MatmulKernel matmul;  // plain loops: the specification
+}
+namespace blas {
+extern const MatmulKernel matmul;  // gemm; f32 and f64
+}
+
+/// Fastest first; the last one accepts everything. linear() takes its products from here too.
+inline constexpr std::array matmul_kernels{&blas::matmul, &reference::matmul};
+
+}  // namespace fanin
