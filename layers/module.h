@@ -71,6 +71,10 @@ class Module {
   void on_gradient(GradientHook hook) { gradient_hooks_.push_back(std::move(hook)); }
   void clear_hooks();
 
+ protected:
+  /// Runs `body` as operator() runs forward(): for layers that offer a fused form beside forward().
+  Tensor call(const Tensor& x, const std::function<Tensor(const Tensor&)>& body);
+
  private:
   bool training_ = true;
   std::vector<OutputHook> output_hooks_;
