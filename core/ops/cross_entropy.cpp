@@ -36,6 +36,7 @@ double row_loss(const T* logits, T* p, Dim K, Dim label, double smoothing) {
   const double log_sum = std::log(sum) + highest;
   for (Dim k = 0; k < K; ++k) p[k] = static_cast<T>(std::exp(static_cast<double>(logits[k]) - log_sum));
   const double target = static_cast<double>(logits[label]) - log_sum;
+  if (smoothing == 0) return -target;  // finite also where other logits are −∞
   const double mean = total / static_cast<double>(K) - log_sum;
   return -(1 - smoothing) * target - smoothing * mean;
 }

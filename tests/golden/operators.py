@@ -48,8 +48,8 @@ def numbers():
     found |= case("conv_depthwise", lambda x, weight: F.conv2d(x, weight, None, 2, 1, 1, 5), x=(2, 5, 6, 7),
                   weight=(10, 1, 3, 3))
     found |= case("smoothing", lambda x: F.cross_entropy(x, labels, label_smoothing=0.1).reshape(1), x=(5, 5))
-    found |= case("plain_loss", lambda x: F.cross_entropy(x * 300, labels).reshape(1), x=(5, 5))
-    found |= case("log_softmax", lambda x: F.log_softmax(x * 800, 1), x=(3, 7))
+    found |= case("large_loss", lambda x: F.cross_entropy(x, labels).reshape(1), x=golden.noise_tensor("far", 5, 5) * 300)
+    found |= case("log_softmax", lambda x: F.log_softmax(x, 1), x=golden.noise_tensor("further", 3, 7) * 800)
     found |= batch_norm("norm_two", (1, 3, 2, 1))
     found |= batch_norm("norm_pair", (2, 5, 1, 1))
     found |= batch_norm("norm_image", (3, 9, 4, 5))

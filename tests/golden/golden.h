@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/io/safetensors.h"
+#include "layers/module.h"
+
+namespace fanin::golden {
+
+/// A file written by tests/golden/make_golden.py; the tests run in the source folder.
+inline StateDict load(const std::string& name) {
+  return load_safetensors("tests/golden/" + name + ".safetensors").tensors;
+}
+
+inline Tensor get(const StateDict& tensors, std::string_view name) {
+  for (const auto& [key, tensor] : tensors)
+    if (key == name) return tensor;
+  fail<Error>("no golden tensor '", name, "': run tests/golden/make_golden.py again");
+}
+
+/// The tensors whose names begin with `prefix`, without it.
+inline StateDict under(const StateDict& tensors, std::string_view prefix) {
+  StateDict found;
+  for (const auto& [key, tensor] : tensors)
+    if (key.starts_with(prefix)) found.emplace_back(key.substr(prefix.size()), tensor);
+  return found;
+}
+
+/// Numbers in [-1, 1) that depend on `name` and position only, as noise() of golden.py: splitmix64 keyed by FNV-1a.
+inline Tensor noise(std::string_view name, const Shape& shape) {
+  std::uint64_t key = 0xCBF29CE484222325;
+  for (const char byte : name) key = (key ^ static_cast<unsigned char>(byte)) * 0x100000001B3;
+  Tensor result = Tensor::empty(shape, DType::f64);
+  for (double& value : result.mutable_data<double>()) {
+    key += 0x9E3779B97F4A7C15;
+    std::uint64_t z = (key ^ key >> 30) * 0xBF58476D1CE4E5B9;
+    z = (z ^ z >> 27) * 0x94D049BB133111EB;
+    z ^= z >> 31;
+    value = static_cast<double>(z >> 40) / (1 << 23) - 1;
+  }
+  return result;
+}
+
+/// Sets parameters and statistics as fill() of golden.py does.
+inline void fill(Module& net) {
+  for (auto& [name, tensor] : state_dict(net)) {
+    Tensor target = tensor;
+    if (name.ends_with("num_batches_tracked")) continue;
+    Tensor value = noise(name, tensor.shape());
+    const bool about_one = name.ends_with("running_var") || name.ends_with("weight");
+    const double bound = tensor.rank() >= 2 ? std::sqrt(6.0 / static_cast<double>(tensor.shape().numel_from(1))) : 0;
+    for (double& u : value.mutable_data<double>()) {
+      u = tensor.rank() >= 2 ? u * bound : about_one ? 1 + u / 2 : u / 4;
+      u = static_cast<float>(u);
+    }
+    target.copy_(value);
+  }
+}
+
+/// Largest absolute difference.
+inline double largest_difference(const Tensor& a, const Tensor& b) {
+  check(a.shape() == b.shape(), "shapes ", a.shape(), " and ", b.shape(), " differ");
+  const std::vector<double> left = a.values();
+  const std::vector<double> right = b.values();
+  double largest = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const double difference = std::abs(left[i] - right[i]);
+    if (!(difference <= largest)) largest = difference;  // so that NaN counts
+  }
+  return largest;
+}
+
+inline double dot(const Tensor& a, const Tensor& b) {
+  const std::vector<double> left = a.values();
+  const std::vector<double> right = b.values();
+  double sum = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) sum += left[i] * right[i];
+  return sum;
+}
+
+inline double norm(const Tensor& a) { return std::sqrt(dot(a, a)); }
+
+/// |a − b| / |b|, Euclidean.
+inline double relative_difference(const Tensor& a, const Tensor& b) {
+  const std::vector<double> left = a.values();
+  const std::vector<double> right = b.values();
+  double squares = 0;
+  for (std::size_t i = 0; i < left.size(); ++i) squares += (left[i] - right[i]) * (left[i] - right[i]);
+  return std::sqrt(squares) / norm(b);
+}
+
+}  // namespace fanin::golden
