@@ -25,7 +25,7 @@ struct ModelInfo {
   std::string_view name;
   std::string_view description;
   std::vector<ModelArgument> arguments;
-  std::string_view rules;  // the initialiser set published with it: "resnext", "pytorch"
+  std::string_view rules;  // the initialisers published with it, as --init takes them: "resnext", "pytorch"
   /// Builds it, parameters unset. `arguments` is complete: every argument has a value. Throws ShapeError on
   /// impossible ones.
   std::unique_ptr<Module> (*build)(const ModelArguments& arguments);
