@@ -1,6 +1,7 @@
 #include "layers/module.h"
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/autograd.h"
 
@@ -30,9 +31,9 @@ class Walk final : public ModuleVisitor {
 
  private:
   void enter(std::string path, Module& module) {
-    for (const NamedModule& seen : modules)
-      check<StateDictError>(seen.module != &module, "module '", seen.path, "' is met again as '", path,
-                            "': every part belongs to one place");
+    const auto [seen, is_new] = places_.emplace(&module, path);
+    check<StateDictError>(is_new, "module '", seen->second, "' is met again as '", path,
+                          "': every part belongs to one place");
     modules.push_back({path, &module});
     const std::string outer_path = std::exchange(path_, std::move(path));
     Module* const outer_owner = std::exchange(owner_, &module);
@@ -43,12 +44,16 @@ class Walk final : public ModuleVisitor {
 
   std::string path_;
   Module* owner_ = nullptr;
+  std::unordered_map<const Module*, std::string> places_;
 };
 
 /// Parameters and buffers interleaved as visit() names them.
 class StateWalk final : public ModuleVisitor {
  public:
-  explicit StateWalk(Module& root) { root.visit(*this); }
+  explicit StateWalk(Module& root) {
+    named_modules(root);  // refuses a part that is listed twice
+    root.visit(*this);
+  }
   void parameter(std::string_view name, Tensor& tensor) override { entries.push_back({join(path_, name), &tensor}); }
   void buffer(std::string_view name, Tensor& tensor) override { entries.push_back({join(path_, name), &tensor}); }
   void child(std::string_view name, Module& module) override {
@@ -95,7 +100,7 @@ Tensor Module::call(const Tensor& x, const std::function<Tensor(const Tensor&)>&
   }
   const ModuleScope scope(running->at(this));
   Tensor y = body(x);
-  for (const OutputHook& hook : output_hooks_) hook(*this, y);
+  for (const OutputHook& hook : std::vector(output_hooks_)) hook(*this, y);  // a hook may add and clear hooks
   if (gradient_hooks_.empty() || !y.requires_grad()) return y;
   return record({"gradient_hook"}, y, {y}, [this, hooks = gradient_hooks_](const Tensor& dy, Needs) -> Tensors {
     for (const GradientHook& hook : hooks) hook(*this, dy);
@@ -128,25 +133,37 @@ StateDict state_dict(Module& root) {
   return result;
 }
 
+namespace {
+
+/// Why `given` cannot become `wanted`, or "".
+std::string misfit(const Tensor& wanted, const Tensor& given) {
+  if (given.shape() != wanted.shape()) return text("the model has ", wanted.shape(), ", the file ", given.shape());
+  if (!given.is_set()) return "it was never set";
+  if (!is_floating(wanted.dtype()) && is_floating(given.dtype()))
+    return text("the model has ", wanted.dtype(), ", the file ", given.dtype());
+  return {};
+}
+
+}  // namespace
+
 void load_state_dict(Module& root, const StateDict& state) {
   const auto wanted = StateWalk(root).entries;
   std::unordered_map<std::string_view, const Tensor*> given;
-  for (const auto& [name, tensor] : state) given.emplace(name, &tensor);
-  std::string missing, unexpected, misshapen;
-  std::unordered_map<std::string_view, const Tensor*> used;
+  std::string problems;
+  for (const auto& [name, tensor] : state)
+    if (!given.emplace(name, &tensor).second) problems += text("\n  given twice ", name);
+  std::unordered_set<std::string_view> known;
   for (const auto& [name, tensor] : wanted) {
-    used.emplace(name, tensor);
+    known.insert(name);
     const auto found = given.find(name);
     if (found == given.end())
-      missing += text("\n  missing     ", name, ' ', tensor->shape());
-    else if (found->second->shape() != tensor->shape())
-      misshapen +=
-          text("\n  misshapen   ", name, ": the model has ", tensor->shape(), ", the file ", found->second->shape());
+      problems += text("\n  missing     ", name, ' ', tensor->shape());
+    else if (const std::string reason = misfit(*tensor, *found->second); !reason.empty())
+      problems += text("\n  misshapen   ", name, ": ", reason);
   }
   for (const auto& [name, tensor] : state)
-    if (!used.contains(name)) unexpected += text("\n  unexpected  ", name, ' ', tensor.shape());
-  check<StateDictError>(missing.empty() && unexpected.empty() && misshapen.empty(),
-                        "the weights do not fit the model:", missing, unexpected, misshapen);
+    if (!known.contains(name)) problems += text("\n  unexpected  ", name, ' ', tensor.shape());
+  check<StateDictError>(problems.empty(), "the weights do not fit the model:", problems);
   for (const auto& [name, tensor] : wanted) tensor->copy_(*given.at(name));
 }
 
@@ -167,6 +184,7 @@ int set_requires_grad(Module& root, std::string_view glob, bool on) {
   for (const NamedParameter& entry : named_parameters(root))
     if (matches_glob(entry.name, glob)) {
       entry.tensor->requires_grad_(on);
+      if (!on) entry.tensor->set_grad({});  // or an optimiser would go on with the old one
       ++matched;
     }
   return matched;
@@ -180,8 +198,7 @@ void check_all_set(Module& root) {
 }
 
 void zero_grad(Module& root) {
-  for (const NamedParameter& entry : named_parameters(root))
-    if (entry.tensor->requires_grad()) entry.tensor->set_grad({});
+  for (const NamedParameter& entry : named_parameters(root)) entry.tensor->set_grad({});
 }
 
 bool matches_glob(std::string_view text, std::string_view glob) {

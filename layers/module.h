@@ -66,7 +66,8 @@ class Module {
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  /// Calls `hook` with every output of this module, or with the gradient at its output. Hooks stay until cleared.
+  /// Calls `hook` with every output of this module, or with the gradient at its output: then the module must stay where
+  /// it is until backward() has run. Hooks stay until cleared; one may add and clear hooks, from the next call on.
   void on_output(OutputHook hook) { output_hooks_.push_back(std::move(hook)); }
   void on_gradient(GradientHook hook) { gradient_hooks_.push_back(std::move(hook)); }
   void clear_hooks();
@@ -101,13 +102,14 @@ Dim parameter_count(Module& root);
 
 /// Parameters and buffers in the order visit() names them, as PyTorch lists them. Shares the bytes: not a snapshot.
 StateDict state_dict(Module& root);
-/// Copies the values in by name, converting dtypes. Throws StateDictError that lists every missing, unexpected and
-/// misshapen name; then nothing has been changed.
+/// Copies the values in by name, converting dtypes (but not fractions to whole numbers). Throws StateDictError that
+/// lists every name that is missing, unexpected, misshapen or given twice; then nothing has been changed.
 void load_state_dict(Module& root, const StateDict& state);
 
 /// Converts every floating parameter and buffer: to(net, DType::f64) before checking gradients.
 void to(Module& root, DType dtype);
-/// Parameters whose name matches the glob ("stage_1.*") get gradients, or no longer do. Returns how many matched.
+/// Parameters whose name matches the glob ("stage_1.*") get gradients, or no longer do and forget theirs. Returns how
+/// many matched.
 int set_requires_grad(Module& root, std::string_view glob, bool on);
 /// Throws UnsetError naming every parameter that no rule and no file has set.
 void check_all_set(Module& root);
