@@ -17,6 +17,19 @@ std::vector<std::string_view> SourceFile::lines() const {
   return lines;
 }
 
+std::vector<std::string_view> SourceFile::words() const {
+  const auto in_word = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+  };
+  std::vector<std::string_view> words;
+  for (auto start = text.begin(); (start = std::find_if(start, text.end(), in_word)) != text.end();) {
+    const auto end = std::find_if_not(start, text.end(), in_word);
+    words.emplace_back(start, end);
+    start = end;
+  }
+  return words;
+}
+
 std::vector<SourceFile> source_files() {
   std::vector<SourceFile> files;
   for (const std::string_view room : rooms) {

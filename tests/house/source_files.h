@@ -12,6 +12,8 @@ struct SourceFile {
   std::string_view room() const { return std::string_view(path).substr(0, path.find('/')); }
   std::string_view name() const { return std::string_view(path).substr(path.rfind('/') + 1); }
   std::vector<std::string_view> lines() const;
+  /// The words of letters, digits and underscores, comments and texts included, in their order.
+  std::vector<std::string_view> words() const;
 };
 
 inline constexpr std::string_view rooms[] = {"core", "layers", "init", "models", "data", "tools", "tests"};
