@@ -23,7 +23,8 @@ std::uint64_t below(Stream& stream, std::size_t count) {
 
 /// One to three changes: a bit, a byte from the format's alphabet, a byte removed, inserted or repeated, the end cut.
 std::string mutate(std::string bytes, Stream& stream) {
-  constexpr std::string_view alphabet("{}[]\",:0123456789-.eE \n\0\xFF\\u'()<|F", 36);
+  using namespace std::string_view_literals;
+  constexpr std::string_view alphabet = "{}[]\",:0123456789-.eE \n\0\xFF\\u'()<|F"sv;
   for (std::uint64_t change = 0; change <= below(stream, 3); ++change) {
     if (bytes.empty()) return bytes;
     const std::size_t at = below(stream, bytes.size());
