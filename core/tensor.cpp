@@ -74,6 +74,7 @@ Tensor::Tensor(const Shape& shape, DType dtype, Layout layout, Storage::Start st
 }
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Layout layout) {
+  check_countable(shape);
   const bool padded = layout.stored(shape) != shape.numel();
   Tensor result(shape, dtype, layout, padded ? Storage::Start::zero : Storage::Start::uninitialised);
 #ifndef NDEBUG
@@ -99,6 +100,7 @@ Tensor Tensor::unset(const Shape& shape, DType dtype) { return {shape, dtype, {}
 
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
+  check_countable(shape);
   check(static_cast<Dim>(values.size()) == shape.numel(), "a tensor of shape ", shape, " has ", shape.numel(),
         " elements, got ", values.size());
   Tensor result(shape, dtype_of<T>, {}, Storage::Start::uninitialised);
