@@ -46,6 +46,6 @@ extern const Conv2dKernels conv2d;  // f32 and bf16; writes blocked layouts
 }
 
 /// Fastest first; the last one accepts everything.
-inline constexpr std::array conv2d_kernels{&blas::conv2d, &reference::conv2d};
+inline constexpr std::array conv2d_kernels{&onednn::conv2d, &blas::conv2d, &reference::conv2d};
 
 }  // namespace fanin

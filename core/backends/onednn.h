@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+/// The one door to oneDNN. Everything that differs between oneDNN 2.6 and 3.x is here, so that an operator's onednn.cpp
+/// is written once. Engine, stream and caches belong to the calling thread: primitives run where they were made.
+namespace fanin::onednn {
+
+using Dims = dnnl::memory::dims;
+using Desc = dnnl::memory::desc;
+
+const dnnl::engine& engine();
+
+/// Whether oneDNN has fast kernels for this dtype here: f32 from AVX2 on; bf16 where the machine multiplies it
+/// (avx512_bf16 or AMX). Follows ONEDNN_MAX_CPU_ISA.
+bool supports(DType dtype);
+
+/// The layout that oneDNN's convolutions are fastest in, measured (tools/bench/README.md): blocks of 16 with AVX-512,
+/// of 8 with AVX2; channels-last for bf16 where AMX multiplies it.
+Layout preferred_layout(DType dtype, const Shape& shape);
+
+/// True if preferred_layout(dtype, …) is channels-last.
+bool prefers_channels_last(DType dtype);
+
+/// A tensor's place in memory, as oneDNN describes it. Rank 1 to 5. The layout must be plain, blocked by 8 or 16, or
+/// channels-last.
+Desc describe(const Shape& shape, DType dtype, Layout layout = {});
+/// oneDNN is to choose the order in memory.
+Desc any_order(const Dims& dims, DType dtype);
+/// Row-major.
+Desc row_major(const Dims& dims, DType dtype);
+
+/// The bytes of `tensor`, seen as `desc`.
+dnnl::memory input(const Desc& desc, const Tensor& tensor);
+dnnl::memory output(const Desc& desc, Tensor& tensor);
+/// Bytes for something only oneDNN reads, taken from the tensors' cache of blocks.
+Tensor buffer(const Desc& desc);
+
+/// Something oneDNN can execute, with the scratch memory it wants.
+class Primitive final {
+ public:
+  using Arguments = std::unordered_map<int, dnnl::memory>;
+
+  Primitive() = default;
+  template <class PrimitiveDesc>
+  Primitive(const dnnl::primitive& primitive, const PrimitiveDesc& desc)
+      : primitive_(primitive), scratch_(desc.scratchpad_desc()) {}
+
+  /// Runs on the calling thread and returns when the results are there.
+  void run(Arguments arguments) const;
+
+ private:
+  dnnl::primitive primitive_;
+  Desc scratch_;
+};
+
+/// Changes order and dtype.
+Primitive make_reorder(const Desc& from, const Desc& to);
+
+/// Attributes of every primitive: scratch memory comes from the caller, so that the library holds none.
+dnnl::primitive_attr attributes();
+
+/// Creates the descriptor of a forward primitive from the arguments that 2.6 gives to `P::desc` and 3.x to
+/// `P::primitive_desc`.
+template <class P, class... Arguments>
+typename P::primitive_desc describe_forward(const Arguments&... arguments) {
+#if DNNL_VERSION_MAJOR >= 3
+  return typename P::primitive_desc(engine(), arguments..., attributes());
+#else
+  return typename P::primitive_desc(typename P::desc(arguments...), attributes(), engine());
+#endif
+}
+
+/// The same for a backward primitive, whose descriptor wants that of the forward one.
+template <class P, class Forward, class... Arguments>
+typename P::primitive_desc describe_backward(const Forward& forward, const Arguments&... arguments) {
+#if DNNL_VERSION_MAJOR >= 3
+  return typename P::primitive_desc(engine(), arguments..., forward, attributes());
+#else
+  return typename P::primitive_desc(typename P::desc(arguments...), attributes(), engine(), forward);
+#endif
+}
+
+#if DNNL_VERSION_MAJOR >= 3
+using PoolingForward = dnnl::pooling_forward;
+using PoolingBackward = dnnl::pooling_backward;
+#else
+using PoolingForward = dnnl::pooling_v2_forward;
+using PoolingBackward = dnnl::pooling_v2_backward;
+#endif
+
+/// Batch normalization with scale and shift, in training, optionally with ReLU behind it. oneDNN 3 names source and
+/// destination apart, and takes no shift in backward, 2.6 demands one.
+dnnl::batch_normalization_forward::primitive_desc describe_batch_norm(const Desc& data, float eps, bool relu);
+dnnl::batch_normalization_backward::primitive_desc describe_batch_norm_backward(
+    const Desc& data, float eps, bool relu, const dnnl::batch_normalization_forward::primitive_desc& forward);
+inline constexpr bool batch_norm_backward_wants_shift = DNNL_VERSION_MAJOR < 3;
+
+/// Runs `body`; what oneDNN refuses is thrown as fanin's Error: "conv2d: oneDNN 2.6.3 says … ; " and `describe()`.
+template <class Describe, class Body>
+decltype(auto) translating(std::string_view op, const Describe& describe, const Body& body) {
+  try {
+    return body();
+  } catch (const dnnl::error& error) {
+    fail<Error>(op, ": oneDNN ", DNNL_VERSION_MAJOR, ".", DNNL_VERSION_MINOR, ".", DNNL_VERSION_PATCH, " says \"",
+                error.message, "\" (status ", static_cast<int>(error.status), ") for ", describe(),
+                "; --backend blas does without oneDNN");
+  }
+}
+
+/// A map that forgets what was used longest ago once it holds `limit` entries: varying batch sizes must not grow it.
+template <class Value>
+class RecentlyUsed final {
+ public:
+  using Key = std::vector<Dim>;
+
+  explicit RecentlyUsed(std::size_t limit) : limit_(limit) {}
+
+  /// The entry of `key`, made by `make()` if it is not there.
+  template <class Make>
+  Value& get(const Key& key, const Make& make) {
+    auto found = entries_.find(key);
+    if (found == entries_.end()) {
+      Value made = make();
+      if (entries_.size() >= limit_) forget_oldest();
+      found = entries_.emplace(key, Entry{std::move(made), 0}).first;
+    }
+    found->second.used = ++clock_;
+    return found->second.value;
+  }
+
+  template <class Condition>
+  void forget_if(const Condition& condition) {
+    std::erase_if(entries_, [&](const auto& entry) { return condition(entry.second.value); });
+  }
+
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    Value value;
+    std::uint64_t used;
+  };
+
+  void forget_oldest() {
+    auto oldest = entries_.begin();
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry)
+      if (entry->second.used < oldest->second.used) oldest = entry;
+    entries_.erase(oldest);
+  }
+
+  std::size_t limit_;
+  std::uint64_t clock_ = 0;
+  std::map<Key, Entry> entries_;
+};
+
+}  // namespace fanin::onednn
