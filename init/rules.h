@@ -30,9 +30,9 @@ struct Rule {
 /// An ordered list of rules: for every parameter, the first whose selector fits decides.
 struct Rules {
   std::string name;  // the set's name, or the text they were read from
-  std::vector<Rule> rules;
+  std::vector<Rule> rules = {};
   /// Parameters that draw before the others: the published ResNeXt script draws its classifier first.
-  std::string drawn_first;
+  std::string drawn_first = {};
 };
 
 /// Rules from, in this order:
@@ -60,17 +60,18 @@ struct InitEntry {
   std::string layer;  // "Conv2d"
   Shape shape;
   std::string rule;  // the entry that decided, as text
-  Fans fans;         // by PyTorch's convention
-  Fans aware;        // by the group-aware one
-  std::optional<double> gain;
-  std::optional<Moments> expected;  // what the scheme promises, if it promises anything
-  Moments drawn;                    // what came
+  Fans fans = {};    // by PyTorch's convention
+  Fans aware = {};   // by the group-aware one
+  std::optional<double> gain = {};
+  std::optional<Moments> expected = {};  // what the scheme promises, if it promises anything
+  Moments drawn = {};                    // what came
 };
 
 struct InitReport {
   std::string rules;
   std::uint64_t seed = 0;
-  std::vector<InitEntry> parameters;  // in the state dict's order
+  std::vector<LsuvStep> rescaled = {};     // what data-dependent schemes did, layer by layer
+  std::vector<InitEntry> parameters = {};  // in the state dict's order
 
   /// A table, one line a parameter.
   std::string text() const;
@@ -83,11 +84,12 @@ struct InitReport {
 /// The generator is used as a PyTorch program uses it that makes the network and then initialises it: first the
 /// constructors' default weights, in the order modules are built, then the rules' own draws in the state dict's order.
 /// With a fresh Generator(seed) the parameters are those that torch.manual_seed(seed) would give, bit for bit.
+/// Schemes that look at data call `batch`; what they do comes last.
 /// Parameters of f32 and f64 draw in their own precision, others in f32 and are rounded.
 ///
 /// Throws Error if a rule decides nothing, if a parameter is decided by no rule, or if a scheme does not fit a shape;
 /// the message names rule, parameter and shape, and what would fit.
-InitReport initialise(Module& net, const Rules& rules, Generator& generator);
+InitReport initialise(Module& net, const Rules& rules, Generator& generator, const BatchSource& batch = {});
 
 /// What a weights file carries about how it began: "init.seed", "init.rules", and "sha256.<name>" for every tensor.
 Metadata init_metadata(const InitReport& report, const StateDict& state);

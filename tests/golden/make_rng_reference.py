@@ -6,7 +6,8 @@ tests/init/schemes_test.cpp.
 A line: seed, n, quantity, path, first 16 digits of sha256 over the little-endian bytes, the last value, the first 8;
 floats as their bits. Path `simd` is PyTorch on a machine with AVX2 or AVX-512, `scalar` the same with
 ATEN_CPU_CAPABILITY=default, `both` says that they agree. The seed is set anew for every line, but for the quantities
-seq_a … seq_g and dl1 … dlafter, drawn one after the other. trunc_normal_ and erfinv hang on libm in the last digits.
+seq_a … seq_g and dl1 … dlafter, drawn one after the other. trunc_normal_ hangs on libm and
+orthogonal_ on LAPACK in the last digits.
 """
 import hashlib
 import math
@@ -102,6 +103,9 @@ def everything():
             "kn": lambda: init.kaiming_normal_(torch.empty(64, 3, 3, 3), mode="fan_out", nonlinearity="relu"),
             "xu": lambda: init.xavier_uniform_(torch.empty(64, 3, 3, 3)),
             "sparse": lambda: init.sparse_(torch.empty(20, 6), 0.35),
+            "orth_tall": lambda: init.orthogonal_(torch.empty(20, 6)),
+            "orth_wide": lambda: init.orthogonal_(torch.empty(6, 20), gain=1.5),
+            "orth_kernel": lambda: init.orthogonal_(torch.empty(16, 4, 3, 3), gain=math.sqrt(2)),
         }
         for name, draw in single.items():
             torch.manual_seed(seed)

@@ -1,0 +1,139 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "core/nearest.h"
+#include "init/rules.h"
+
+namespace fanin {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+const NamedRules* find_set(std::string_view name) {
+  for (const NamedRules& set : named_rules())
+    if (set.name == name) return &set;
+  return nullptr;
+}
+
+void add_rule(Rules& rules, std::string_view selector, std::string_view scheme, bool must_decide) {
+  check<Error>(!selector.empty(), "a rule has no selector: '=", scheme, "'");
+  rules.rules.push_back({std::string(selector), parse_scheme(scheme), must_decide});
+}
+
+void add_text(Rules& rules, std::string_view text, bool must_decide);
+
+void add_set(Rules& rules, std::string_view name) {
+  const NamedRules* set = find_set(name);
+  if (set == nullptr) {
+    std::vector<std::string_view> names;
+    for (const NamedRules& one : named_rules()) names.push_back(one.name);
+    fail<Error>("'", name, "' is neither selector=scheme nor a set of rules", did_you_mean(name, names));
+  }
+  if (rules.drawn_first.empty()) rules.drawn_first = set->drawn_first;
+  add_text(rules, set->text, false);
+}
+
+void add_text(Rules& rules, std::string_view text, bool must_decide) {
+  while (!trimmed(text).empty()) {
+    const std::size_t end = std::min(text.find(';'), text.size());
+    const std::string_view entry = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (entry.empty()) continue;
+    const std::size_t equals = entry.find('=');
+    if (equals == std::string_view::npos)
+      add_set(rules, entry);
+    else
+      add_rule(rules, trimmed(entry.substr(0, equals)), trimmed(entry.substr(equals + 1)), must_decide);
+  }
+}
+
+std::string as_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+/// {"select": …, "scheme": …, argument: value, …} or {"set": …}.
+void add_json(Rules& rules, const Json& entry) {
+  check<Error>(entry.is_object(), "rules: expected {\"select\": …, \"scheme\": …} or {\"set\": …}, got ", entry.dump());
+  if (entry.contains("set")) {
+    check<Error>(entry.size() == 1 && entry["set"].is_string(), "rules: a set stands alone, got ", entry.dump());
+    return add_set(rules, entry["set"].get<std::string>());
+  }
+  check<Error>(entry.contains("select") && entry["select"].is_string() && entry.contains("scheme"),
+               "rules: an entry needs \"select\" and \"scheme\", got ", entry.dump());
+  std::string scheme = as_text(entry["scheme"]);
+  for (const auto& [name, value] : entry.items())
+    if (name != "select" && name != "scheme")
+      scheme += (scheme.find(':') == std::string::npos ? ":" : ",") + name + "=" + as_text(value);
+  add_rule(rules, entry["select"].get<std::string>(), scheme, true);
+}
+
+void add_json_text(Rules& rules, const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  check<Error>(!json.is_discarded(), "rules: this is no JSON: ", text.substr(0, 60));
+  const Json& list = json.is_object() && json.contains("rules") ? json["rules"] : json;
+  check<Error>(list.is_array(), "rules: expected {\"rules\": […]}, got ", text.substr(0, 60));
+  for (const Json& entry : list) add_json(rules, entry);
+}
+
+void add_file(Rules& rules, const std::string& path) {
+  std::ifstream file(path);
+  check<FileError>(file.good(), "cannot read the rules in '", path, "'");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  try {
+    add_json_text(rules, text);
+  } catch (const Error& error) {
+    fail<FileError>(path, ": ", error.what());
+  }
+}
+
+/// "kaiming_normal:mode=fan_out" rather than "Conv*=…": the first of the two signs is the colon, or there is none.
+bool is_scheme(std::string_view source) {
+  if (source.find(';') != std::string_view::npos) return false;
+  const std::size_t colon = source.find(':');
+  const std::size_t equals = source.find('=');
+  return equals == std::string_view::npos || (colon != std::string_view::npos && colon < equals);
+}
+
+}  // namespace
+
+const std::vector<NamedRules>& named_rules() {
+  static const std::vector<NamedRules> sets = {
+      {"pytorch", "*=default", "", "what PyTorch's constructors draw, in the order they draw it"},
+      {"resnext", "Linear=kaiming_normal; *.bias=0; Conv*=kaiming_normal:mode=fan_out; BatchNorm*=1; *=default",
+       "Linear", "the published ResNeXt script: Kaiming normal, by fan_out for convolutions; batch norm 1; biases 0"},
+      {"torchvision", "Conv*=kaiming_normal:mode=fan_out,nonlinearity=relu; BatchNorm*=1; BatchNorm*.bias=0; *=default",
+       "", "torchvision's ResNets: convolutions Kaiming normal by fan_out, the rest as PyTorch's constructors"},
+      {"keras", "*.bias=0; Conv*=xavier_uniform; Linear=xavier_uniform; *=default", "",
+       "Keras' layers: Glorot uniform and biases 0"},
+  };
+  return sets;
+}
+
+Rules parse_rules(std::string_view source) {
+  source = trimmed(source);
+  check<Error>(!source.empty(), "the rules are empty; name a set such as 'pytorch' or a scheme");
+  Rules rules{.name = std::string(source)};
+  if (source.front() == '{' || source.front() == '[')
+    add_json_text(rules, rules.name);
+  else if (source.ends_with(".json"))
+    add_file(rules, rules.name);
+  else if (find_set(source) != nullptr)
+    add_set(rules, source);
+  else if (is_scheme(source)) {
+    // The scheme goes to weights that have fans; those of normalisation layers have none.
+    const SchemeCall call = parse_scheme(source);
+    for (const char* selector : {"Conv*", "Linear", "Embedding"}) rules.rules.push_back({selector, call, false});
+    add_text(rules, "*.bias=0; *=default", false);
+  } else
+    add_text(rules, source, true);
+  check<Error>(!rules.rules.empty(), "the rules '", source, "' are empty; name a set such as 'pytorch' or a scheme");
+  return rules;
+}
+
+}  // namespace fanin

@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/threads.h"
+#include "init/rules.h"
+
+namespace fanin {
+namespace {
+
+std::string shown(const std::optional<double>& value) { return value ? fmt::format("{:.4g}", *value) : "-"; }
+
+std::string shown(const Shape& shape) { return text(shape); }
+
+}  // namespace
+
+Moments moments(const Tensor& t) {
+  if (t.numel() == 0) return {};
+  Moments result;
+  dispatch(t.dtype(), [&]<class T>() {
+    const std::span<const T> x = t.raw<T>();
+    const auto shift = static_cast<double>(x[0]);  // constants come out with exactly no spread
+    constexpr Dim block = 1 << 15;                 // sums of blocks, added in their order: the same on any threads
+    const Dim blocks = (t.numel() + block - 1) / block;
+    std::vector<Moments> sums(static_cast<std::size_t>(blocks));
+    parallel_for(blocks, 4, [&](Dim begin, Dim end) {
+      for (Dim b = begin; b < end; ++b) {
+        double sum = 0;
+        double squares = 0;
+        for (Dim i = b * block; i < std::min(t.numel(), (b + 1) * block); ++i) {
+          const double v = static_cast<double>(x[static_cast<std::size_t>(i)]) - shift;
+          sum += v;
+          squares += v * v;
+        }
+        sums[static_cast<std::size_t>(b)] = {sum, squares};
+      }
+    });
+    double sum = 0;
+    double squares = 0;
+    for (const Moments& one : sums) sum += one.mean, squares += one.std;
+    const auto n = static_cast<double>(t.numel());
+    result = {shift + sum / n, std::sqrt(std::max(0.0, squares / n - sum / n * (sum / n)))};
+  });
+  return result;
+}
+
+std::string scheme_table(const std::vector<const Scheme*>& list) {
+  std::string table = "| scheme | formula | when | source | who else has it |\n|---|---|---|---|---|\n";
+  for (const Scheme* scheme : list) {
+    std::string arguments;
+    for (const SchemeParameter& p : scheme->arguments)
+      arguments += fmt::format("{}{}{}", arguments.empty() ? ":" : ",", p.name,
+                               p.default_value.empty() ? "=…" : "=" + p.default_value);
+    table += fmt::format("| `{}{}` | {} | {} | {} | {} |\n", scheme->name, arguments, scheme->formula, scheme->use,
+                         scheme->source, scheme->others);
+  }
+  return table;
+}
+
+std::string InitReport::text() const {
+  std::vector<std::vector<std::string>> rows = {
+      {"parameter", "layer", "shape", "rule", "fan_in", "fan_out", "gain", "mean", "drawn", "std", "drawn"}};
+  for (const InitEntry& e : parameters) {
+    const bool fans = e.fans.in > 0 || e.fans.out > 0;
+    rows.push_back({e.name, e.layer, shown(e.shape), e.rule, fans ? std::to_string(e.fans.in) : "-",
+                    fans ? std::to_string(e.fans.out) : "-", shown(e.gain), e.expected ? shown(e.expected->mean) : "-",
+                    shown(e.drawn.mean), e.expected ? shown(e.expected->std) : "-", shown(e.drawn.std)});
+  }
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string out = fmt::format("rules {}, seed {}\n", rules, seed);
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += i < 4 ? fmt::format("{:<{}}  ", row[i], widths[i]) : fmt::format("{:>{}}  ", row[i], widths[i]);
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  for (const LsuvStep& step : rescaled)
+    out += fmt::format("lsuv {}: std {:.4g} became {:.4g} in {} {}, factor {:.4g}\n", step.layer, step.before,
+                       step.after, step.passes, step.passes == 1 ? "pass" : "passes", step.factor);
+  return out;
+}
+
+std::string InitReport::json() const {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const InitEntry& e : parameters) {
+    nlohmann::ordered_json entry = {{"name", e.name},
+                                    {"layer", e.layer},
+                                    {"shape", std::vector<Dim>(e.shape.begin(), e.shape.end())},
+                                    {"rule", e.rule},
+                                    {"fan_in", e.fans.in},
+                                    {"fan_out", e.fans.out},
+                                    {"fan_out_aware", e.aware.out}};
+    if (e.gain) entry["gain"] = *e.gain;
+    if (e.expected) entry["expected"] = {{"mean", e.expected->mean}, {"std", e.expected->std}};
+    entry["drawn"] = {{"mean", e.drawn.mean}, {"std", e.drawn.std}};
+    list.push_back(std::move(entry));
+  }
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+  for (const LsuvStep& step : rescaled)
+    steps.push_back({{"layer", step.layer},
+                     {"passes", step.passes},
+                     {"factor", step.factor},
+                     {"before", step.before},
+                     {"after", step.after}});
+  return nlohmann::ordered_json{
+      {"rules", rules}, {"seed", seed}, {"parameters", std::move(list)}, {"rescaled", std::move(steps)}}
+      .dump(2);
+}
+
+}  // namespace fanin
