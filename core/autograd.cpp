@@ -17,8 +17,13 @@ struct Node {
   std::string module;
   Shape output_shape;
   DType output_dtype;
-  std::vector<std::shared_ptr<GraphMeta>> inputs;  // null where no gradient is wanted
-  Backward backward;                               // empty once it has run
+  struct Input {
+    std::shared_ptr<GraphMeta> meta;  // null where no gradient is wanted
+    Shape shape;
+    DType dtype;
+  };
+  std::vector<Input> inputs;
+  Backward backward;  // empty once it has run
 };
 
 namespace {
@@ -32,7 +37,7 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 
 Needs needs_of(const Node& node) {
   std::uint32_t bits = 0;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) bits |= (node.inputs[i] ? 1U : 0U) << i;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) bits |= (node.inputs[i].meta ? 1U : 0U) << i;
   return Needs(bits);
 }
 
@@ -41,7 +46,8 @@ std::shared_ptr<Node> make_node(const Op& op, const Tensor& value, const Tensors
   auto node = std::make_shared<Node>(Node{
       ++nodes_made, op.name, std::string(current_module()), value.shape(), value.dtype(), {}, std::move(backward)});
   node->inputs.reserve(inputs.size());
-  for (const Tensor& input : inputs) node->inputs.push_back(input.requires_grad() ? input.meta() : nullptr);
+  for (const Tensor& input : inputs)
+    node->inputs.push_back({input.requires_grad() ? input.meta() : nullptr, input.shape(), input.dtype()});
   return node;
 }
 
@@ -93,9 +99,14 @@ class Ready final {
 void check_gradients(const Node& node, const Tensors& gradients) {
   check<NumericError>(gradients.size() == node.inputs.size(), node.name, ": its backward returned ", gradients.size(),
                       " gradients for ", node.inputs.size(), " inputs");
-  for (std::size_t i = 0; i < gradients.size(); ++i)
-    check<NumericError>(!node.inputs[i] || gradients[i].defined(), node.name,
-                        ": its backward left out the gradient of input ", i);
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const auto& [meta, shape, dtype] = node.inputs[i];
+    if (!meta) continue;
+    const Tensor& g = gradients[i];
+    check<NumericError>(g.defined(), node.name, ": its backward left out the gradient of input ", i);
+    check<NumericError>(g.shape() == shape && g.dtype() == dtype, node.name, ": its backward returned a gradient of ",
+                        g.dtype(), g.shape(), " for input ", i, ", which is ", dtype, shape);
+  }
 }
 
 }  // namespace
@@ -116,7 +127,8 @@ GraphMeta::~GraphMeta() {
     if (node.use_count() > 1) continue;
     node->backward = nullptr;
     for (auto& input : node->inputs)
-      if (input && input.use_count() == 1 && input->producer) work.push_back(std::move(input->producer));
+      if (input.meta && input.meta.use_count() == 1 && input.meta->producer)
+        work.push_back(std::move(input.meta->producer));
   }
 }
 
@@ -160,7 +172,7 @@ void backward(const Tensor& y, Tensor dy) {
     Tensors gradients = run(std::move(gradient), needs_of(*node));
     check_gradients(*node, gradients);
     if (innermost != nullptr) innermost->add_backward(node->number, now() - start);
-    for (std::size_t i = 0; i < gradients.size(); ++i) ready.deliver(node->inputs[i], std::move(gradients[i]));
+    for (std::size_t i = 0; i < gradients.size(); ++i) ready.deliver(node->inputs[i].meta, std::move(gradients[i]));
   }
 }
 

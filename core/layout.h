@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <ostream>
 
 #include "core/shape.h"
@@ -17,7 +18,14 @@ struct Layout {
 
   static constexpr Layout plain() { return {}; }
   static constexpr Layout channel_blocked(Dim lanes) { return {lanes}; }
-  static Layout channels_last(const Shape& shape) { return {shape[1]}; }
+  static Layout channels_last(const Shape& shape) { return {std::max<Dim>(shape[1], 1)}; }
+
+  /// Throws ShapeError if a tensor of this shape cannot lie so: there are no channels, or B is no number of lanes.
+  void check_fits(const Shape& shape) const {
+    check(block == 1 || shape.rank() >= 2, "a tensor of shape ", shape, " has no channels to block");
+    check(block == 1 || (block > 0 && block <= std::max<Dim>(shape[1], 64)), "a tensor of shape ", shape,
+          " cannot lie in blocks of ", block, " channels");
+  }
 
   constexpr bool is_plain() const { return block == 1; }
   constexpr bool operator==(const Layout&) const = default;

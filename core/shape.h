@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <initializer_list>
 #include <ostream>
@@ -14,21 +15,40 @@ namespace fanin {
 using Dim = std::int64_t;
 
 /// Sizes of a tensor's dimensions, at most `max_rank` of them, stored in place. The empty shape [] is a scalar.
+/// Their product, zeros left out, is at most `max_numel`, so that sizes read from
+/// files or typed by mistake cannot wrap around to a small number.
 class Shape final {
  public:
   static constexpr int max_rank = 6;
+  static constexpr Dim max_numel = Dim{1} << 48;
 
   Shape() = default;
   Shape(std::initializer_list<Dim> sizes) : Shape(std::span<const Dim>(sizes.begin(), sizes.size())) {}
   explicit Shape(std::span<const Dim> sizes) : rank_(static_cast<int>(sizes.size())) {
     check(sizes.size() <= max_rank, "a tensor has at most ", max_rank, " dimensions, got ", sizes.size());
     std::copy(sizes.begin(), sizes.end(), sizes_.begin());
-    for (Dim size : sizes) check(size >= 0, "a dimension cannot be negative: ", *this);
+    check_sizes();
+  }
+
+  /// Throws ShapeError if a size is negative or the product too large; for shapes changed through operator[].
+  void check_sizes() const {
+    for (Dim size : *this) check(size >= 0, "a dimension cannot be negative: ", *this);
+    check(countable({begin(), end()}), "a tensor of shape ", *this, " has more elements than can be counted");
+  }
+
+  /// Whether the product of these sizes, none of them negative, is within `max_numel`.
+  static bool countable(std::span<const Dim> sizes) {
+    Dim product = 1;
+    for (Dim size : sizes) {
+      if (size > max_numel / product) return false;
+      product *= std::max<Dim>(size, 1);
+    }
+    return true;
   }
 
   int rank() const { return rank_; }
-  Dim operator[](int i) const { return sizes_[static_cast<std::size_t>(i)]; }
-  Dim& operator[](int i) { return sizes_[static_cast<std::size_t>(i)]; }
+  Dim operator[](int i) const { return sizes_[index(i)]; }
+  Dim& operator[](int i) { return sizes_[index(i)]; }
   const Dim* begin() const { return sizes_.data(); }
   const Dim* end() const { return sizes_.data() + rank_; }
 
@@ -55,6 +75,11 @@ class Shape final {
   }
 
  private:
+  std::size_t index(int i) const {
+    assert(0 <= i && i < rank_);
+    return static_cast<std::size_t>(i);
+  }
+
   std::array<Dim, max_rank> sizes_{};
   int rank_ = 0;
 };

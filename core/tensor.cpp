@@ -15,14 +15,30 @@ namespace {
 
 std::atomic<std::uint64_t> next_id{1};
 
+/// A value in another type. Whole numbers cut fractions off; beyond their range they stay at its end, NaN becomes 0.
+template <class To, class From>
+[[gnu::always_inline]] inline To converted(From value) {
+  if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+    constexpr From low = static_cast<From>(std::numeric_limits<To>::min());
+    constexpr From end = std::is_same_v<To, std::uint8_t> ? From(256) : From(0x1p63);
+    if (!(value >= low)) return value < low ? std::numeric_limits<To>::min() : To(0);
+    return value < end ? static_cast<To>(value) : std::numeric_limits<To>::max();
+  } else if constexpr (std::is_same_v<To, std::uint8_t> && std::is_same_v<From, std::int64_t>) {
+    return static_cast<To>(std::clamp<From>(value, 0, 255));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
 /// Copies element by element between layouts and dtypes; `to` must hold zeros in its padding lanes.
 template <class From, class To>
 void transfer(const Tensor& from, Tensor& to) {
   const From* source = from.raw<From>().data();
   To* target = to.mutable_raw<To>().data();
+  if (from.numel() == 0) return;
   if (from.layout() == to.layout()) {
     parallel_for(static_cast<Dim>(from.raw<From>().size()), 1 << 16, [&](Dim begin, Dim end) {
-      for (Dim i = begin; i < end; ++i) target[i] = static_cast<To>(source[i]);
+      for (Dim i = begin; i < end; ++i) target[i] = converted<To>(static_cast<compute_t<From>>(source[i]));
     });
     return;
   }
@@ -38,43 +54,29 @@ void transfer(const Tensor& from, Tensor& to) {
       for (Dim c = first; c < std::min(first + B, C); ++c) {
         const From* in = source + ((n * from.layout().blocks(shape) + c / A) * S) * A + c % A;
         To* out = target + (nb * S) * B + c % B;
-        for (Dim s = 0; s < S; ++s) out[s * B] = static_cast<To>(in[s * A]);
+        for (Dim s = 0; s < S; ++s) out[s * B] = converted<To>(static_cast<compute_t<From>>(in[s * A]));
       }
     }
   });
 }
 
 void transfer_any(const Tensor& from, Tensor& to) {
-  dispatch_all(from.dtype(), [&]<class From>() {
-    dispatch_all(to.dtype(), [&]<class To>() {
-      if constexpr (std::is_same_v<From, bfloat16> &&
-                    (std::is_same_v<To, std::int64_t> || std::is_same_v<To, std::uint8_t>))
-        fail<DTypeError>("cannot convert bf16 to ", dtype_of<To>);
-      else
-        transfer<From, To>(from, to);
-    });
-  });
-}
-
-/// Sizes read from files or typed by mistake must not wrap around to a small number.
-void check_countable(const Shape& shape) {
-  Dim count = 1;
-  bool fits = true;
-  for (const Dim size : shape) fits = fits && !__builtin_mul_overflow(count, std::max<Dim>(size, 1), &count);
-  check(fits && count < Dim{1} << 56, "a tensor of shape ", shape, " has more elements than can be counted");
+  dispatch_all(from.dtype(),
+               [&]<class From>() { dispatch_all(to.dtype(), [&]<class To>() { transfer<From, To>(from, to); }); });
 }
 
 }  // namespace
 
 Tensor::Tensor(const Shape& shape, DType dtype, Layout layout, Storage::Start start)
     : shape_(shape), dtype_(dtype), layout_(layout), id_(next_id++) {
-  check_countable(shape);
-  check(layout.is_plain() || shape.rank() >= 2, "a tensor of shape ", shape, " has no channels to block");
+  shape.check_sizes();
+  layout.check_fits(shape);
   storage_ = std::make_shared<Storage>(bytes(), start);
 }
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, Layout layout) {
-  check_countable(shape);
+  shape.check_sizes();
+  layout.check_fits(shape);
   const bool padded = layout.stored(shape) != shape.numel();
   Tensor result(shape, dtype, layout, padded ? Storage::Start::zero : Storage::Start::uninitialised);
 #ifndef NDEBUG
@@ -100,7 +102,7 @@ Tensor Tensor::unset(const Shape& shape, DType dtype) { return {shape, dtype, {}
 
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
-  check_countable(shape);
+  shape.check_sizes();
   check(static_cast<Dim>(values.size()) == shape.numel(), "a tensor of shape ", shape, " has ", shape.numel(),
         " elements, got ", values.size());
   Tensor result(shape, dtype_of<T>, {}, Storage::Start::uninitialised);
@@ -162,6 +164,7 @@ Tensor Tensor::as(DType dtype) const {
 }
 
 Tensor Tensor::clone() const {
+  if (!defined()) return {};
   Tensor result(shape_, dtype_, layout_, is_set() ? Storage::Start::uninitialised : Storage::Start::unset);
   if (is_set() && bytes() > 0) std::memcpy(result.storage_->write(), raw_bytes(), bytes());
   return result;
@@ -193,17 +196,13 @@ void Tensor::copy_(const Tensor& source) {
 
 void Tensor::fill_(double value) {
   check(layout_.is_plain(), "fill_ needs a plain tensor");
-  dispatch_all(dtype_, [&]<class T>() {
-    if constexpr (std::is_same_v<T, bfloat16>)
-      std::ranges::fill(mutable_raw<T>(), T(static_cast<float>(value)));
-    else
-      std::ranges::fill(mutable_raw<T>(), static_cast<T>(value));
-  });
+  dispatch_all(dtype_, [&]<class T>() { std::ranges::fill(mutable_raw<T>(), converted<T>(value)); });
 }
 
 bool Tensor::requires_grad() const { return meta_ && meta_->requires_grad; }
 
 Tensor& Tensor::requires_grad_(bool on) {
+  check(defined(), "requires_grad_: an undefined tensor has no gradient");
   check<DTypeError>(!on || is_floating(dtype_), "only floating tensors have gradients, this one is ", dtype_);
   if (!meta_ && on) meta_ = std::make_shared<GraphMeta>();
   if (meta_) {
@@ -222,6 +221,8 @@ void Tensor::set_grad(Tensor gradient) {
   }
   check<NumericError>(requires_grad() && !meta_->producer, "set_grad is for leaves that require a gradient");
   check(gradient.shape() == shape_, "the gradient of ", shape_, " cannot have shape ", gradient.shape());
+  check<DTypeError>(gradient.dtype() == dtype_, "the gradient of a tensor of ", dtype_, " cannot be ",
+                    gradient.dtype());
   meta_->grad = std::move(gradient);
 }
 

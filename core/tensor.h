@@ -87,8 +87,9 @@ class Tensor final {
   /// of the mathematics.
   Tensor to(Layout layout) const;
   Tensor plain() const { return to(Layout::plain()); }
-  /// The same elements in another dtype, rounded to nearest; shares the bytes when nothing changes. Not recorded: for
-  /// data and files. The recorded operator is cast().
+  /// The same elements in another dtype; shares the bytes when nothing changes. Floating types round to nearest; whole
+  /// numbers cut fractions off, stay at the ends of their range, and take 0 for NaN. Not recorded: for data and files.
+  /// The recorded operator is cast().
   Tensor as(DType dtype) const;
   /// Own bytes, no record.
   Tensor clone() const;

@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -115,6 +114,7 @@ class NpyHeaderReader final {
       comma = accept(',');
     }
     if (sizes.size() == 1 && !comma) refuse("a shape of one dimension is written (n,)");
+    if (!Shape::countable(sizes)) refuse("an impossible shape");
     return Shape(std::span<const Dim>(sizes));
   }
 
@@ -131,18 +131,6 @@ class NpyHeaderReader final {
   const std::string& path_;
   std::size_t at_ = 0;
 };
-
-/// Bytes of the elements; refuses shapes whose partial products overflow.
-std::uint64_t data_bytes(const NpyHeader& header, const std::string& path) {
-  std::uint64_t product = size_of(header.dtype);
-  for (const Dim size : header.shape) {
-    const std::uint64_t factor = size == 0 ? 1 : static_cast<std::uint64_t>(size);
-    check<FileError>(product <= std::numeric_limits<Dim>::max() / factor, "'", path, "' has an impossible shape, ",
-                     header.shape);
-    product *= factor;
-  }
-  return header.shape.numel() == 0 ? 0 : product;
-}
 
 NpyHeader read_header(InputFile& file) {
   const std::string& path = file.path();
@@ -180,7 +168,7 @@ Tensor load_npy(const std::string& path) {
   InputFile file(path);
   check<FileError>(file.regular(), "'", path, "' is no regular file");
   const NpyHeader header = read_header(file);
-  const std::uint64_t bytes = data_bytes(header, path);
+  const std::uint64_t bytes = static_cast<std::uint64_t>(header.shape.numel()) * size_of(header.dtype);
   const std::uint64_t rest = file.size() - file.offset();
   check<FileError>(bytes == rest, "'", path, "': ", header.dtype, " ", header.shape, " takes ", bytes, " bytes, but ",
                    rest, " follow the header: the file is ", bytes > rest ? "truncated" : "longer than one array");

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_set>
@@ -194,7 +193,7 @@ class HeaderReader final {
 
   /// Turns the collected numbers into a shape and a range, and compares their sizes.
   void finish_entry() {
-    constexpr std::uint64_t most = std::numeric_limits<Dim>::max();
+    constexpr std::uint64_t most = Shape::max_numel;
     refuse_if(shape_.size() > Shape::max_rank, in_entry(), "has ", shape_.size(), " dimensions; at most ",
               Shape::max_rank, " are supported");
     // Zeros are left out of the first product, so that no partial product of the shape can overflow later either.

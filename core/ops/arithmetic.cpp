@@ -1,7 +1,6 @@
 #include "core/ops/arithmetic.h"
 
 #include "core/autograd.h"
-#include "core/ops/arguments.h"
 #include "core/ops/broadcast.h"
 #include "core/ops/elementwise.h"
 
@@ -12,8 +11,6 @@ namespace {
 /// f over the elements of a and b, broadcast. Nothing is recorded.
 template <class F>
 Tensor combine(std::string_view op, const Tensor& a, const Tensor& b, F f) {
-  check_floating(op, a);
-  check_floating(op, b);
   const auto operands = line_up(op, a, b);
   Tensor y = Tensor::like(operands.first);
   dispatch(y.dtype(), [&]<class T>() { elementwise<T>(y, f, operands.first, operands.second); });

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/ops/arguments.h"
+
 namespace fanin {
 
 namespace {
@@ -52,6 +54,8 @@ Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
+  check(broadcast_shape("broadcast_to", x.shape(), shape) == shape, "broadcast_to: ", x.shape(), " does not repeat to ",
+        shape);
   const Tensor from = x.plain();
   Tensor result = Tensor::empty(shape, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
@@ -65,6 +69,8 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 
 Tensor sum_to(const Tensor& dy, const Shape& shape) {
   if (dy.shape() == shape) return dy;
+  check(broadcast_shape("sum_to", shape, dy.shape()) == dy.shape(), "sum_to: ", dy.shape(), " is not ", shape,
+        " repeated");
   const Tensor from = dy.plain();
   Tensor result = Tensor::empty(shape, dy.dtype());
   dispatch(dy.dtype(), [&]<class T>() {
@@ -80,6 +86,8 @@ Tensor sum_to(const Tensor& dy, const Shape& shape) {
 }
 
 std::pair<Tensor, Tensor> line_up(std::string_view op, const Tensor& a, const Tensor& b) {
+  check_floating(op, a);
+  check_floating(op, b);
   check<DTypeError>(a.dtype() == b.dtype(), op, ": dtypes differ: ", a.dtype(), " and ", b.dtype(),
                     "; cast() one of them");
   if (a.shape() == b.shape()) return {a, b.to(a.layout())};

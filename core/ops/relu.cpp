@@ -1,11 +1,13 @@
 #include "core/ops/relu.h"
 
 #include "core/autograd.h"
+#include "core/ops/arguments.h"
 #include "core/ops/elementwise.h"
 
 namespace fanin {
 
 Tensor relu(const Tensor& x) {
+  check_floating("relu", x);
   Tensor y = Tensor::like(x);
   dispatch(x.dtype(), [&]<class T>() {
     using C = compute_t<T>;
@@ -29,7 +31,7 @@ OpInfo relu_info() {
   const auto call = [](const Tensors& in) { return relu(in[0]); };
   return {.name = "relu",
           .samples = {{"vector", {{7}}, call}, {"image", {{2, 3, 4, 5}}, call}, {"empty", {{0, 3}}, call}},
-          .rejects = {{"integers", [] { relu(Tensor::zeros({2}, DType::i64)); }, "i64"}},
+          .rejects = {{"integers", [] { relu(Tensor::zeros({2}, DType::i64)); }, "relu"}},
           .kinks = {0}};
 }
 

@@ -128,3 +128,14 @@ TEST_CASE("results do not keep their own graph alive") {
   }
   CHECK(record.expired());
 }
+
+TEST_CASE("a backward that returns a gradient of the wrong shape or dtype is told so") {
+  const Tensor x = leaf(1);
+  const auto broken = [&](const Tensor& gradient) {
+    return record({"broken"}, x.clone(), {x}, [=](const Tensor&, Needs) -> Tensors { return {gradient}; });
+  };
+  CHECK_THROWS_WITH_AS(backward(broken(Tensor::zeros({3}, DType::f64)), ones), doctest::Contains("broken"),
+                       NumericError);
+  CHECK_THROWS_WITH_AS(backward(broken(Tensor::zeros({2})), ones), doctest::Contains("f32[2]"), NumericError);
+  CHECK_THROWS_WITH_AS(backward(broken({}), ones), doctest::Contains("left out"), NumericError);
+}

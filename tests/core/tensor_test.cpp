@@ -78,3 +78,51 @@ TEST_CASE("freed blocks are used again") {
   for (int i = 0; i < 10; ++i) const Tensor x = Tensor::empty({1000, 1000});
   CHECK(memory_use().allocations == before);
 }
+
+TEST_CASE("shapes that a caller or a file got wrong are refused before they are counted") {
+  CHECK_THROWS_WITH_AS((Shape{2, -1}), doctest::Contains("negative"), ShapeError);
+  CHECK_THROWS_WITH_AS((Shape{1, 1, 1, 1, 1, 1, 1}), doctest::Contains("at most 6"), ShapeError);
+  constexpr Dim large = Dim{1} << 40;
+  CHECK_THROWS_WITH_AS((Shape{large, large}), doctest::Contains("can be counted"), ShapeError);
+  Shape changed{2, 3};
+  changed[1] = -3;
+  CHECK_THROWS_WITH_AS(Tensor::zeros(changed), doctest::Contains("negative"), ShapeError);
+}
+
+TEST_CASE("layouts that fit no tensor are refused") {
+  CHECK_THROWS_WITH_AS(Tensor::empty({2, 3}, DType::f32, {0}), doctest::Contains("blocks of 0"), ShapeError);
+  CHECK_THROWS_WITH_AS(Tensor::empty({2, 3}, DType::f32, {-8}), doctest::Contains("blocks of -8"), ShapeError);
+  CHECK_THROWS_WITH_AS(Tensor::empty({2, 3}, DType::f32, {Dim{1} << 40}), doctest::Contains("blocks of"), ShapeError);
+  CHECK_THROWS_WITH_AS((void)Tensor::zeros({2}).to({8}), doctest::Contains("no channels"), ShapeError);
+  CHECK(Layout::channels_last({2, 0, 3}).is_plain());
+}
+
+TEST_CASE("tensors without elements go through every conversion") {
+  for (const Shape& shape : {Shape{0, 3, 2, 2}, Shape{2, 0, 2, 2}, Shape{2, 3, 0, 2}}) {
+    const Tensor x = Tensor::zeros(shape);
+    CHECK(x.to({8}).plain().to({16}).values().empty());
+    CHECK(x.as(DType::bf16).as(DType::i64).numel() == 0);
+    CHECK(x.clone().view({0}).values().empty());
+    Tensor target = Tensor::empty(shape, DType::f64, {8});
+    target.copy_(x);
+    target.plain().fill_(1);
+  }
+}
+
+TEST_CASE("whole numbers cut fractions off and stay within their range") {
+  const Tensor x = Tensor::from(std::vector<double>{2.9, -2.9, 300, -1e30, 1e30, NAN, INFINITY}, {7});
+  constexpr double end = 0x1p63;
+  CHECK(x.as(DType::u8).values() == std::vector<double>{2, 0, 255, 0, 255, 0, 255});
+  CHECK(x.as(DType::i64).values() == std::vector<double>{2, -2, 300, -end, end, 0, end});
+  CHECK(x.as(DType::bf16).as(DType::u8).values() == std::vector<double>{2, 0, 255, 0, 255, 0, 255});
+  CHECK(Tensor::full({1}, -5, DType::i64).as(DType::u8).item() == 0);
+  CHECK(Tensor::full({1}, 1e10, DType::u8).item() == 255);
+}
+
+TEST_CASE("an undefined tensor is copied as such, and has no gradient") {
+  CHECK_FALSE(Tensor().clone().defined());
+  CHECK_THROWS_AS(Tensor().requires_grad_(), ShapeError);
+  CHECK_THROWS_AS((void)Tensor().values(), ShapeError);
+  Tensor x = Tensor::zeros({2}).requires_grad_();
+  CHECK_THROWS_AS(x.set_grad(Tensor::zeros({2}, DType::f64)), DTypeError);
+}
