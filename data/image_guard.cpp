@@ -86,6 +86,7 @@ std::string jpeg_problem(Bytes file) {
 
 std::string png_problem(Bytes file) {
   std::size_t at = 8;
+  bool any_data = false;
   while (true) {
     if (at + 12 > file.size()) return truncated(at + 12, file.size());
     const std::size_t length = big32(file, at);
@@ -94,6 +95,10 @@ std::string png_problem(Bytes file) {
     const auto* body = reinterpret_cast<const Bytef*>(file.data() + at + 4);
     if (critical && crc32(0, body, static_cast<uInt>(length + 4)) != big32(file, at + 8 + length))
       return text("damaged PNG: wrong checksum at byte ", at);
+    const bool data = starts(file, "IDAT", at + 4);
+    // Legal, but nobody writes it, and the decoder would copy to a null pointer.
+    if (data && length == 0 && !any_data) return "a PNG whose first piece of image data is empty";
+    any_data = any_data || data;
     if (starts(file, "IEND", at + 4)) return "";
     at += 12 + length;
   }

@@ -78,11 +78,19 @@ Colour any_colour(Stream& stream) {
 
 double brightness(const Colour& c) { return 0.3 * c[0] + 0.6 * c[1] + 0.1 * c[2]; }
 
-/// Brighter or darker than `ground` by 45 or more; which, chance decides. Grounds of middle brightness leave room.
+/// A colour for the ground, dark enough to leave room above.
+Colour ground_colour(Stream& stream) {
+  while (true) {
+    const Colour colour = any_colour(stream);
+    if (brightness(colour) <= 150) return colour;
+  }
+}
+
+/// A colour clearly brighter than the ground's.
 Colour contrasting(const Colour& ground, Stream& stream) {
   while (true) {
     const Colour colour = any_colour(stream);
-    if (std::abs(brightness(colour) - brightness(ground)) >= 45) return colour;
+    if (brightness(colour) >= brightness(ground) + 60) return colour;
   }
 }
 
@@ -135,7 +143,7 @@ void draw_speck(Canvas& canvas, Stream& stream) {
 
 /// The silhouette turned, mirrored half of the time, stretched a little, and partly outside at times.
 void draw_outline(Canvas& canvas, int label, const Colour& ground, Stream& stream) {
-  const double unit = stream.uniform(0.14, 0.25);
+  const double unit = stream.uniform(0.16, 0.28);
   const Point middle{stream.uniform(0.28, 0.72), stream.uniform(0.28, 0.72)};
   const double angle = stream.uniform(0, 2 * std::numbers::pi), stretch = stream.uniform(0.9, 1 / 0.9);
   const double sine = std::sin(angle) / unit, cosine = std::cos(angle) / unit;
@@ -152,13 +160,13 @@ void draw_outline(Canvas& canvas, int label, const Colour& ground, Stream& strea
 
 Image draw(Dim side, int label, Stream stream) {
   Canvas canvas(side);
-  const Colour ground = any_colour(stream);
+  const Colour ground = ground_colour(stream);
   canvas.paint(Slope(ground, 80, stream));
-  for (std::int64_t n = stream.below(4); n >= 0; --n) draw_stroke(canvas, stream);
-  for (std::int64_t n = stream.below(4); n >= 0; --n) draw_speck(canvas, stream);
+  for (std::int64_t n = stream.below(3); n > 0; --n) draw_stroke(canvas, stream);
+  for (std::int64_t n = stream.below(4); n > 0; --n) draw_speck(canvas, stream);
   draw_outline(canvas, label, ground, stream);
   for (std::int64_t n = stream.below(3); n > 0; --n) draw_speck(canvas, stream);
-  return canvas.finish(stream.uniform(4, 22), stream);
+  return canvas.finish(stream.uniform(3, 12), stream);
 }
 
 class Shapes final : public Dataset {
@@ -174,7 +182,7 @@ class Shapes final : public Dataset {
              .channels = 3,
              .height = side,
              .width = side,
-             .normalisation = {{0.5, 0.5, 0.5}, {0.25, 0.25, 0.25}}};
+             .normalisation = {{0.485, 0.439, 0.497}, {0.248, 0.234, 0.246}}};
   }
 
   Dim size() const override { return info_.split == Split::train ? 8000 : 2000; }

@@ -82,6 +82,11 @@ TEST_CASE("damage is found before the decoder sees it") {
   png[png.size() / 2] = static_cast<char>(png[png.size() / 2] ^ 1);
   CHECK(contains(image_problem(bytes(png)), "checksum"));
 
+  // An empty IDAT chunk (its checksum is known) before the one with the data.
+  std::string empty = golden_file("rgb.png");
+  empty.insert(empty.find("IDAT") - 4, std::string(4, '\0') + "IDAT" + big32(0x35af061e));
+  CHECK(contains(image_problem(bytes(empty)), "empty"));
+
   std::string jpeg = golden_file("baseline.jpg");
   const std::size_t table = jpeg.find("\xff\xc4");
   REQUIRE(table != std::string::npos);
