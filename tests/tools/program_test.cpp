@@ -1,0 +1,131 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/io/npy.h"
+#include "data/image.h"
+#include "tests/tools/program.h"
+
+// The other commands of the program.
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+const std::string tiny_net =
+    " --model resnext --model-arg depth=11 cardinality=2 base_width=4 widen_factor=0.125 --batch-size 10";
+
+json run_json(const Folder& folder, const std::string& arguments) {
+  const Ran ran = call(folder, arguments + " --json");
+  INFO(arguments);
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  return json::parse(ran.out);
+}
+
+}  // namespace
+
+TEST_CASE("help is on stdout, with examples; mistakes are on stderr, with the nearest name") {
+  const Folder folder;
+  const Ran overview = call(folder, "--help");
+  CHECK(overview.code == 0);
+  for (const char* command :
+       {"train", "eval", "predict", "init", "summary", "gradcheck", "data", "inspect", "doctor"}) {
+    CAPTURE(command);
+    CHECK(overview.out.find(command) != std::string::npos);
+    const Ran help = call(folder, std::string(command) + " --help");
+    CHECK(help.code == 0);
+    CHECK(help.err == "");
+    CHECK(help.out.find("Examples:") != std::string::npos);
+  }
+  CHECK(call(folder, "").code == 2);
+  const Ran typo = call(folder, "trian");
+  CHECK(typo.code == 2);
+  CHECK(typo.err.find("'train'") != std::string::npos);
+  const Ran option = call(folder, "train --epoch 3");
+  CHECK(option.code == 2);
+  CHECK(option.out == "");
+  CHECK(option.err.find("--epochs") != std::string::npos);
+  const Ran value = call(folder, "train --lr --epochs 3 --json");
+  CHECK(value.code == 2);
+  CHECK(json::parse(value.out)["exit_code"] == 2);
+}
+
+TEST_CASE("eval agrees with the training, and writes logits") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 100, 30);
+  REQUIRE(call(folder, "train --data cifar --recipe none --epochs 3 --val-split 0.2 --output run" + tiny_net).code ==
+          0);
+  const json trained = run_json(folder, "inspect run");
+  const json val = run_json(folder, "eval --weights run --split val");
+  CHECK(val["samples"] == 20);
+  CHECK(val["top1"].get<double>() == doctest::Approx(trained["best_top1"].get<double>()));
+  const json test = run_json(folder, "eval --weights run/weights/last.safetensors --logits out.npy");
+  CHECK(test["samples"] == 30);
+  CHECK(test["split"] == "test");
+  CHECK(test["top5"].get<double>() >= test["top1"].get<double>());
+  CHECK(test["confusion"].size() == 10);
+  const fanin::Tensor logits = fanin::load_npy(folder / "out.npy");
+  CHECK(logits.shape() == fanin::Shape{30, 10});
+  // the same network whatever the batch size
+  const json again = run_json(folder, "eval --weights run/weights/last.safetensors --batch-size 7");
+  CHECK(again["loss"].get<double>() == doctest::Approx(test["loss"].get<double>()).epsilon(1e-5));
+  CHECK(call(folder, "eval --weights missing.safetensors").code == 3);
+  CHECK(call(folder, "eval --weights run --model lenet").code == 3);
+}
+
+TEST_CASE("predict names the class of image files") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 100);
+  REQUIRE(call(folder, "train --data cifar --recipe none --epochs 2 --output run" + tiny_net).code == 0);
+  fanin::write_png(folder / "one.png", fanin::Image(3, 50, 40, 90));
+  const json found = run_json(folder, "predict --weights run one.png --top 3");
+  REQUIRE(found["predictions"].size() == 1);
+  CHECK(found["predictions"][0]["top"].size() == 3);
+  CHECK(found["predictions"][0]["probability"].get<double>() > 0);
+  const Ran missing = call(folder, "predict --weights run nothing.png");
+  CHECK(missing.code == 3);
+  CHECK(missing.err.find("nothing.png") != std::string::npos);
+}
+
+TEST_CASE("init writes weights that train takes, and refuses those of another model") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 20);
+  const std::string model = " --model resnext --model-arg depth=11 cardinality=2 base_width=4 widen_factor=0.125";
+  const json report = run_json(folder, "init --explain --seed 5 --output w.safetensors" + model);
+  CHECK(report["parameters"].size() > 10);
+  const std::string train = "train --data cifar --recipe none --max-steps 1 --lr 0 --batch-size 10 --seed 5";
+  REQUIRE(call(folder, train + " --initial-weights w.safetensors --output a" + model).code == 0);
+  REQUIRE(call(folder, train + " --output b" + model).code == 0);
+  const json a = run_json(folder, "inspect a/weights/last.safetensors");
+  const json b = run_json(folder, "inspect b/weights/last.safetensors");
+  CHECK(a["tensors"] == b["tensors"]);
+  const Ran other = call(folder, train + " --initial-weights w.safetensors --model resnet18 --output c");
+  CHECK(other.code == 3);
+  CHECK(other.err.find("w.safetensors") != std::string::npos);
+  CHECK(!fs::exists(folder / "c"));
+}
+
+TEST_CASE("summary counts the published network's parameters") {
+  const Folder folder;
+  const json summary = run_json(folder, "summary --model resnext29-8x64d");
+  CHECK(summary["parameters"] == 34426698);
+  CHECK(summary["flops"].get<double>() > 5e9);
+  CHECK(call(folder, "summary").code == 2);
+}
+
+TEST_CASE("gradcheck, data, inspect and doctor say what they find") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 30, 10);
+  CHECK(run_json(folder, "gradcheck relu add")["ok"] == true);
+  CHECK(call(folder, "gradcheck conv2").code == 2);
+  const json list = run_json(folder, "data list --data cifar");
+  CHECK(list["splits"]["train"] == 30);
+  CHECK(list["splits"]["test"] == 10);
+  CHECK(run_json(folder, "data check --data cifar")["per_class"].size() == 10);
+  run_json(folder, "data preview --data shapes --output sheet.png");
+  CHECK(fs::file_size(folder / "sheet.png") > 1000);
+  CHECK(run_json(folder, "doctor")["cores"].get<int>() >= 1);
+  CHECK(call(folder, "inspect cifar/data_batch_1.bin").code == 3);
+}

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/optim/ema.h"
+#include "core/optim/optimizer.h"
+#include "core/optim/schedule.h"
+#include "layers/module.h"
+#include "tools/evaluate.h"
+
+namespace fanin {
+
+/// How far a training has come. With the weights and the optimiser's state, all that the rest of it depends on: data
+/// order, augmentation and dropout are functions of (seed, epoch, step).
+struct TrainState {
+  std::int64_t step = 0;   // optimiser steps taken
+  std::int64_t epoch = 0;  // the one under way, from 0
+  Dim batch = 0;           // its next batch
+  double loss_sum = 0;     // over the images of this epoch so far
+  Confusion confusion;     // of the same, as they were trained
+  std::int64_t best_epoch = -1;
+  double best_top1 = -1;
+  double best_loss = std::numeric_limits<double>::infinity();
+  double seconds = 0;  // of all sittings
+
+  /// Whether a validation that ends epoch `epoch` is the best so far; notes it.
+  bool note_validation(double top1, double loss);
+};
+
+/// The parts a checkpoint is made of. `ema` may be null.
+struct TrainParts {
+  Module& net;
+  Optimizer& optimizer;
+  Schedule& schedule;
+  Ema* ema;
+};
+
+/// Writes everything into one file, atomically. Throws FileError.
+void save_checkpoint(const std::string& path, const TrainState& state, const TrainParts& parts);
+/// Puts everything back. Returns a warning where the same bits cannot be promised (another number of threads, another
+/// instruction set), else an empty string. Throws FileError if the file is damaged or of another model or optimiser;
+/// then the parts must not be used.
+std::string load_checkpoint(const std::string& path, TrainState& state, const TrainParts& parts);
+
+}  // namespace fanin

@@ -1,0 +1,64 @@
+#include "tools/estimate.h"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <fstream>
+#include <string>
+
+#include "core/autograd.h"
+#include "core/check.h"
+#include "core/ops/cross_entropy.h"
+#include "core/random.h"
+#include "layers/dropout.h"
+
+namespace fanin {
+
+namespace {
+
+double run_once(Module& net, const Tensor& images, const Tensor& labels) {
+  const DropoutScope dropout(0, 0);
+  const auto start = std::chrono::steady_clock::now();
+  backward(cross_entropy(net(images), labels));
+  zero_grad(net);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+StepCost measure_step(Module& net, const Shape& images, Dim classes, DType dtype) {
+  StateDict before;
+  for (const NamedParameter& buffer : named_buffers(net)) before.emplace_back(buffer.name, buffer.tensor->clone());
+  Tensor noise = Tensor::empty(images);
+  Stream stream(0);
+  for (float& value : noise.mutable_data<float>()) value = static_cast<float>(stream.uniform(-1.7, 1.7));
+  Tensor labels = Tensor::zeros({images[0]}, DType::i64);
+  for (std::int64_t& label : labels.mutable_data<std::int64_t>()) label = stream.below(classes);
+  noise = noise.as(dtype);
+  StepCost cost;
+  cost.seconds = run_once(net, noise, labels);
+  if (cost.seconds < 2) cost.seconds = run_once(net, noise, labels);
+  cost.peak_bytes = peak_memory();
+  std::size_t i = 0;
+  for (const NamedParameter& buffer : named_buffers(net)) buffer.tensor->copy_(before[i++].second);
+  return cost;
+}
+
+std::size_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string word; file >> word;)
+    if (word == "MemAvailable:") {
+      std::size_t kib = 0;
+      file >> kib;
+      return kib * 1024;
+    }
+  return 0;
+}
+
+std::size_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+}  // namespace fanin

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+
+#include "layers/module.h"
+
+namespace fanin {
+
+/// What one training step costs, measured.
+struct StepCost {
+  double seconds = 0;
+  std::size_t peak_bytes = 0;  // highest memory of the whole process
+};
+
+/// Runs forward and backward on noise once or, where that is quick, twice (the first pass also prepares kernels), and
+/// leaves no trace in the model: buffers are put back, gradients cleared. Throws what the model throws on images or
+/// labels of these shapes.
+StepCost measure_step(Module& net, const Shape& images, Dim classes, DType dtype);
+
+/// Memory this process may still get from the system, in bytes; 0 if unknown.
+std::size_t available_memory();
+/// Highest resident memory of this process so far, in bytes.
+std::size_t peak_memory();
+
+}  // namespace fanin

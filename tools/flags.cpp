@@ -1,0 +1,72 @@
+#include "tools/flags.h"
+
+namespace fanin {
+
+void DataFlags::declare(Options& options) {
+  options.heading("Data");
+  options.add("data", &data,
+              "a folder (CIFAR-10/100 binary, MNIST IDX, or images as train/CLASS/*), or shapes: the built-in set",
+              "SPEC");
+  options.add("img-size", &img_size, "side of the square images the network gets; 0: the data's own");
+  options.add("val-split", &val_split, "share of the training images held out for validation", "F");
+  options.add("mean", &mean, "per-channel mean of the pixels, in units of 1, in place of the data set's own");
+  options.add("std", &std, "per-channel standard deviation, likewise");
+}
+
+DataOptions DataFlags::options() const {
+  check<UsageError>(img_size >= 0, "--img-size: expected a number of pixels, got ", img_size);
+  check<UsageError>(val_split >= 0 && val_split < 1, "--val-split: expected a share from 0 to below 1, got ",
+                    val_split);
+  return {.img_size = img_size, .val_split = val_split};
+}
+
+Normalisation DataFlags::normalisation(const Normalisation& standard, Dim channels) const {
+  Normalisation chosen = standard;
+  if (!mean.empty()) chosen.mean = mean;
+  if (!std.empty()) chosen.std = std;
+  const auto count = static_cast<std::size_t>(channels);
+  check<UsageError>(chosen.mean.size() == count, "--mean: expected ", channels, " numbers, one a channel, got ",
+                    chosen.mean.size());
+  check<UsageError>(chosen.std.size() == count, "--std: expected ", channels, " numbers, one a channel, got ",
+                    chosen.std.size());
+  for (const double value : chosen.std) check<UsageError>(value > 0, "--std: expected numbers above 0, got ", value);
+  return chosen;
+}
+
+void ModelFlags::declare(Options& options) {
+  options.heading("Model");
+  std::string names;
+  for (const ModelInfo& info : models()) names += (names.empty() ? "" : ", ") + std::string(info.name);
+  options.add("model", &model, names + "; or a preset such as resnext29-8x64d", "NAME");
+  options.add("model-arg", &model_args, "arguments of the model: depth=29 cardinality=8", "KEY=VALUE …");
+}
+
+ModelArguments ModelFlags::arguments() const {
+  ModelArguments pairs;
+  for (const std::string& word : model_args) {
+    const std::size_t equals = word.find('=');
+    check<UsageError>(equals != std::string::npos && equals > 0, "--model-arg: expected key=value, got '", word, "'");
+    pairs[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return pairs;
+}
+
+DType parse_precision(std::string_view precision) {
+  if (precision == "f32") return DType::f32;
+  if (precision == "f64") return DType::f64;
+  fail<UsageError>("--precision: expected f32 or f64, got '", precision, "'",
+                   precision == "bf16" ? "; training in bf16 is not built yet" : "");
+}
+
+ModelArguments suggested_arguments(const DatasetInfo& info) {
+  return {
+      {"classes", text(info.classes.size())}, {"in_channels", text(info.channels)}, {"image_size", text(info.height)}};
+}
+
+std::string key_value_text(const ModelArguments& arguments) {
+  std::string words;
+  for (const auto& [key, value] : arguments) words += (words.empty() ? "" : " ") + key + "=" + value;
+  return words;
+}
+
+}  // namespace fanin

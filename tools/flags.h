@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "data/dataset.h"
+#include "models/models.h"
+#include "tools/options.h"
+
+namespace fanin {
+
+/// --data and what belongs to it.
+struct DataFlags {
+  std::string data = "shapes";
+  std::int64_t img_size = 0;
+  double val_split = 0;
+  std::vector<double> mean;
+  std::vector<double> std;
+
+  void declare(Options& options);
+  /// Throws UsageError for numbers that make no sense.
+  DataOptions options() const;
+  /// --mean and --std where they are given, else `standard`, for images of `channels` channels.
+  Normalisation normalisation(const Normalisation& standard, Dim channels) const;
+};
+
+/// --model and --model-arg.
+struct ModelFlags {
+  std::string model;
+  std::vector<std::string> model_args;
+
+  void declare(Options& options);
+  /// The pairs of --model-arg. Throws UsageError for a word that is no key=value.
+  ModelArguments arguments() const;
+};
+
+/// --precision. Throws UsageError for what is none.
+DType parse_precision(std::string_view precision);
+
+/// What a data set says about the model: classes, in_channels, image_size.
+ModelArguments suggested_arguments(const DatasetInfo& info);
+/// "depth=29 cardinality=8".
+std::string key_value_text(const ModelArguments& arguments);
+
+}  // namespace fanin

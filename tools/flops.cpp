@@ -1,0 +1,19 @@
+#include "tools/flops.h"
+
+#include <algorithm>
+
+namespace fanin {
+
+double flops(const TraceEntry& entry) {
+  const auto output = static_cast<double>(entry.output.shape.numel());
+  if (entry.op.name.starts_with("conv") && entry.inputs.size() > 1)
+    return 2 * output * static_cast<double>(entry.inputs[1].shape.numel_from(1));
+  if ((entry.op.name == "linear" || entry.op.name == "matmul") && !entry.inputs.empty())
+    return 2 * output * static_cast<double>(entry.inputs[0].shape[entry.inputs[0].shape.rank() - 1]);
+  double largest = output;
+  for (const TraceEntry::Value& input : entry.inputs)
+    largest = std::max(largest, static_cast<double>(input.shape.numel()));
+  return entry.op.name == "reshape" ? 0 : largest;
+}
+
+}  // namespace fanin

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "tools/json.h"
+
+namespace fanin {
+
+/// What this machine offers and what was chosen: processor, cores, threads, instruction set, memory, libraries.
+Json machine();
+
+}  // namespace fanin

@@ -1,0 +1,105 @@
+#include "tools/setup.h"
+
+#include <array>
+#include <ctime>
+
+#include "core/nearest.h"
+#include "init/rules.h"
+#include "tools/machine.h"
+#include "tools/recipe.h"
+
+namespace fanin {
+
+namespace {
+
+std::string now() {
+  const std::time_t time = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  std::array<char, 32> words{};
+  std::strftime(words.data(), words.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return words.data();
+}
+
+void freeze(Module& net, const std::vector<std::string>& globs) {
+  for (const std::string& glob : globs) {
+    if (set_requires_grad(net, glob, false) > 0) continue;
+    const auto parameters = named_parameters(net);
+    std::vector<std::string_view> names;
+    for (const NamedParameter& parameter : parameters) names.push_back(parameter.name);
+    const std::string_view near = nearest(glob, names);
+    fail<UsageError>("--freeze: no parameter is called '", glob, "'",
+                     near.empty() ? "" : text("; did you mean '", near, "'?"));
+  }
+}
+
+/// The parameters' first values; returns the rules they came from.
+std::string set_parameters(Module& net, const TrainArguments& a, std::uint64_t seed, std::string_view published) {
+  if (a.initial_weights.empty()) {
+    Generator generator(seed);
+    return initialise(net, parse_rules(a.init.empty() ? published : a.init), generator).rules;
+  }
+  const WeightsFile file = load_weights(a.initial_weights);
+  try {
+    load_state_dict(net, file.tensors);
+  } catch (const StateDictError& error) {
+    fail<FileError>(file.path, ": ", error.what());
+  }
+  return "file " + a.initial_weights;
+}
+
+}  // namespace
+
+TrainData prepare_data(TrainArguments& arguments, Options& options) {
+  TrainVal opened = open_train_val(arguments.data.data, arguments.data.options());
+  const std::int64_t size_before = arguments.data.img_size;
+  apply(find_recipe(arguments.recipe, opened.train->info().kind), options);
+  if (arguments.data.img_size != size_before) opened = open_train_val(arguments.data.data, arguments.data.options());
+  arguments.complete(options, opened.train->size(), opened.val != nullptr);
+  const DatasetInfo& info = opened.train->info();
+  return {opened.train, opened.val, arguments.data.normalisation(info.normalisation, info.channels)};
+}
+
+TrainSetup prepare_training(const TrainArguments& a, std::uint64_t seed, const TrainData& data) {
+  const DatasetInfo& info = data.train->info();
+  const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested_arguments(info));
+  TrainSetup setup{.arguments = a,
+                   .seed = seed,
+                   .dtype = parse_precision(a.precision),
+                   .train = data.train,
+                   .val = data.val,
+                   .normalisation = data.normalisation,
+                   .net = choice.build()};
+  const std::string rules = set_parameters(*setup.net, a, seed, choice.info->rules);
+  to(*setup.net, setup.dtype);
+  freeze(*setup.net, a.freeze);
+  setup.info = {.model = std::string(choice.name()),
+                .arguments = choice.arguments,
+                .classes = info.classes,
+                .channels = info.channels,
+                .image_size = info.height,
+                .normalisation = data.normalisation,
+                .data = a.data.data,
+                .val_split = a.data.val_split,
+                .val_fingerprint = data.val ? fingerprint_text(*data.val) : "",
+                .seed = text(seed),
+                .init = rules};
+  return setup;
+}
+
+Json describe_run(const TrainSetup& setup, const Options& options) {
+  Json run = Json::object();
+  run.set("fanin", FANIN_VERSION).set("command", "train").set("started", now());
+  run.set("model", setup.info.model).set("parameters", parameter_count(*setup.net));
+  run.set("options", options.resolved().set("seed", setup.seed));
+  Json data = Json::object();
+  data.set("kind", setup.train->info().kind).set("training_images", setup.train->size());
+  data.set("validation_images", setup.val ? setup.val->size() : Dim{0});
+  data.set("classes", Json::list(setup.info.classes));
+  Json arguments = Json::object();
+  for (const auto& [key, value] : setup.info.arguments) arguments.set(key, value);
+  run.set("model_arguments", arguments).set("init", setup.info.init);
+  return run.set("data", data).set("machine", machine());
+}
+
+}  // namespace fanin

@@ -1,0 +1,18 @@
+#pragma once
+
+namespace fanin {
+
+/// Ctrl-C and SIGTERM while it lives: the first one is only noted, so that a training can finish its step and save
+/// itself; the second ends the process at once, with 130. A write beyond a size limit or to a closed pipe becomes an
+/// error of that write instead of the program's end.
+class SignalScope final {
+ public:
+  SignalScope();
+  ~SignalScope();
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+
+  static bool interrupted();
+};
+
+}  // namespace fanin

@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "tools/command.h"
+#include "tools/flags.h"
+#include "tools/flops.h"
+#include "tools/progress.h"
+#include "tools/table.h"
+#include "tools/weights_file.h"
+
+namespace fanin {
+
+namespace {
+
+constexpr std::string_view examples =
+    R"(  fanin summary --model resnext29-8x64d
+  fanin summary --model resnext50-32x4d --img-size 224 --batch-size 32
+  fanin summary --weights runs/cifar --json
+)";
+
+struct Arguments {
+  std::string weights;
+  std::int64_t img_size = 0;
+  std::int64_t batch_size = 1;
+  std::string precision = "f32";
+  ModelFlags model;
+};
+
+/// Side of the images a model is usually shown.
+Dim usual_side(const ModelChoice& choice) {
+  const auto found = choice.arguments.find("image_size");
+  if (found != choice.arguments.end()) return parse_integer("model-arg image_size", found->second);
+  return choice.name() == "resnext50-32x4d" ? 224 : 32;
+}
+
+/// Values do not matter for a summary, but every parameter must have some.
+void fill_unset(Module& net) {
+  for (const NamedParameter& parameter : named_parameters(net))
+    if (!parameter.tensor->is_set()) parameter.tensor->fill_(0);
+}
+
+struct Totals {
+  double flops = 0;
+  double activations = 0;  // bytes
+};
+
+Json row_of(const TraceEntry& entry, Dim parameters, Totals& totals, Table& table) {
+  const double work = flops(entry);
+  const double bytes =
+      static_cast<double>(entry.output.shape.numel()) * static_cast<double>(size_of(entry.output.dtype));
+  totals.flops += work;
+  totals.activations += bytes;
+  const std::string kernel = entry.op.kernel.empty() ? "-" : std::string(entry.op.kernel);
+  table.add({entry.module.empty() ? "(top)" : entry.module, std::string(entry.op.name), text(entry.output.shape),
+             parameters > 0 ? count_text(parameters) : "", work >= 1e4 ? fixed(work / 1e6, 2) : "0", bytes_text(bytes),
+             kernel, text(entry.output.layout)});
+  Json row = Json::object();
+  row.set("module", entry.module).set("op", entry.op.name);
+  row.set("shape", Json::list(std::vector<Dim>(entry.output.shape.begin(), entry.output.shape.end())));
+  row.set("parameters", parameters).set("flops", work).set("activation_bytes", bytes).set("kernel", kernel);
+  return row.set("layout", text(entry.output.layout));
+}
+
+Outcome summarise(const Arguments& a, Console& console) {
+  check<UsageError>(a.model.model.empty() != a.weights.empty(), "either --model or --weights says what to look at");
+  check<UsageError>(a.img_size >= 0 && a.batch_size > 0, "--img-size and --batch-size: expected 1 or more");
+  const DType dtype = parse_precision(a.precision);
+  WeightsInfo info;
+  if (!a.weights.empty()) info = load_weights(a.weights).info;
+  check<UsageError>(a.weights.empty() || !info.model.empty(), a.weights, " does not say which model it belongs to");
+  ModelArguments given = info.arguments;
+  for (const auto& [key, value] : a.model.arguments()) given[key] = value;
+  const ModelChoice choice = choose_model(a.weights.empty() ? a.model.model : info.model, given);
+  const auto net = choice.build();
+  fill_unset(*net);
+  to(*net, dtype);
+  net->eval();
+
+  const Dim side = a.img_size > 0 ? a.img_size : info.image_size > 0 ? info.image_size : usual_side(choice);
+  const auto channels = choice.arguments.find("in_channels");
+  const Dim in_channels =
+      channels == choice.arguments.end() ? 3 : parse_integer("model-arg in_channels", channels->second);
+  std::map<std::string, Dim> left;  // parameters of each module, until its first operator has listed them
+  for (const NamedParameter& parameter : named_parameters(*net)) {
+    const std::size_t dot = parameter.name.rfind('.');
+    left[dot == std::string::npos ? "" : parameter.name.substr(0, dot)] += parameter.tensor->numel();
+  }
+  const NoGrad no_grad;
+  const Trace trace;
+  (*net)(Tensor::zeros({a.batch_size, in_channels, side, side}, dtype));
+
+  Table table({"module", "operator", "output", "parameters", "MFLOP", "memory", "kernel", "layout"}, "llrrrrll");
+  Totals totals;
+  Json::Array rows;
+  for (const TraceEntry& entry : trace.entries()) {
+    const auto own = left.find(entry.module);
+    rows.push_back(row_of(entry, own == left.end() ? 0 : own->second, totals, table));
+    if (own != left.end()) left.erase(own);
+  }
+  const Dim parameters = parameter_count(*net);
+  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input [", a.batch_size, ", ", in_channels,
+                 ", ", side, ", ", side, "] ", dtype, "\n\n", table.text(), "\n", count_text(parameters),
+                 " parameters (", bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))),
+                 "), ", brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
+  Outcome outcome;
+  outcome.json.set("model", choice.name()).set("parameters", parameters).set("flops", totals.flops);
+  outcome.json.set("activation_bytes", totals.activations).set("layers", std::move(rows));
+  return outcome;
+}
+
+}  // namespace
+
+Command summary_command() {
+  return {"summary", "lists a model's operators: shape, parameters, work, memory, kernel", examples,
+          [](Options& options) {
+            auto a = std::make_shared<Arguments>();
+            a->model.declare(options);
+            options.add("weights", &a->weights, "a weights file or a run folder, in place of --model", "FILE");
+            options.heading("Input");
+            options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");
+            options.add("batch-size", &a->batch_size, "images at a time");
+            options.shorten("batch-size", 'b');
+            options.add("precision", &a->precision, "f32 or f64", "TYPE");
+            return Command::Body([a](const Common&, Console& console) { return summarise(*a, console); });
+          }};
+}
+
+}  // namespace fanin
