@@ -12,12 +12,13 @@ std::string_view name_of(Backend backend) {
     case Backend::reference: return "reference";
     case Backend::blas: return "blas";
     case Backend::onednn: return "onednn";
+    case Backend::simd: return "simd";
   }
   return "?";
 }
 
 std::optional<Backend> backend_from(std::string_view name) {
-  for (Backend backend : {Backend::automatic, Backend::reference, Backend::blas, Backend::onednn})
+  for (Backend backend : {Backend::automatic, Backend::reference, Backend::blas, Backend::onednn, Backend::simd})
     if (name_of(backend) == name) return backend;
   return std::nullopt;
 }

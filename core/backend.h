@@ -6,11 +6,12 @@
 
 namespace fanin {
 
-/// Families of kernels. `automatic` lets each operator take the fastest that supports the case.
-enum class Backend : unsigned char { automatic, reference, blas, onednn };
+/// Families of kernels. `automatic` lets each operator take the fastest that supports the case; `simd` are own vector
+/// kernels, which stand beside the libraries' where they were measured to win.
+enum class Backend : unsigned char { automatic, reference, blas, onednn, simd };
 
 std::string_view name_of(Backend backend);
-/// From the name on the command line: auto, reference, blas, onednn.
+/// From the name on the command line: auto, reference, blas, onednn, simd.
 std::optional<Backend> backend_from(std::string_view name);
 
 /// Within the scope operators on this thread take kernels of `backend`, where it has one for the case; operators that

@@ -51,8 +51,11 @@ class BatchNorm2dKernels final {
 namespace reference {
 extern const BatchNorm2dKernels batch_norm2d;  // plain loops: the specification
 }
+namespace simd {
+extern const BatchNorm2dKernels batch_norm2d;  // own vector code over blocked and channels-last f32 and bf16
+}
 
 /// Fastest first; the last one accepts everything.
-inline constexpr std::array batch_norm2d_kernels{&reference::batch_norm2d};
+inline constexpr std::array batch_norm2d_kernels{&simd::batch_norm2d, &reference::batch_norm2d};
 
 }  // namespace fanin

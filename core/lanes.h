@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "core/dtype.h"
+
+namespace fanin {
+
+/// L floats side by side, L = 8 or 16: what a block of channels is computed in. The compiler maps them to the registers
+/// of the instruction set the surrounding `vectorized` body is compiled for.
+template <int L>
+struct LanesOf;
+template <>
+struct LanesOf<8> {
+  using Float = float __attribute__((vector_size(32)));
+  using Word = std::uint32_t __attribute__((vector_size(32)));
+  using Half = std::uint16_t __attribute__((vector_size(16)));
+};
+template <>
+struct LanesOf<16> {
+  using Float = float __attribute__((vector_size(64)));
+  using Word = std::uint32_t __attribute__((vector_size(64)));
+  using Half = std::uint16_t __attribute__((vector_size(32)));
+};
+template <int L>
+using Lanes = typename LanesOf<L>::Float;
+
+// Values are passed by reference: by value, their calling convention would depend on the instruction set.
+
+template <int L>
+[[gnu::always_inline]] inline void load(Lanes<L>& to, const float* from) {
+  std::memcpy(&to, from, sizeof to);
+}
+
+template <int L>
+[[gnu::always_inline]] inline void load(Lanes<L>& to, const bfloat16* from) {
+  typename LanesOf<L>::Half half;
+  std::memcpy(&half, from, sizeof half);
+  const typename LanesOf<L>::Word word = __builtin_convertvector(half, typename LanesOf<L>::Word) << 16;
+  std::memcpy(&to, &word, sizeof to);
+}
+
+template <int L>
+[[gnu::always_inline]] inline void store(float* to, const Lanes<L>& from) {
+  std::memcpy(to, &from, sizeof from);
+}
+
+/// Rounds to nearest, ties to even, as bfloat16's constructor does.
+template <int L>
+[[gnu::always_inline]] inline void store(bfloat16* to, const Lanes<L>& from) {
+  using Word = typename LanesOf<L>::Word;
+  Word word;
+  std::memcpy(&word, &from, sizeof word);
+  const Word rounded = (word + 0x7fffU + ((word >> 16) & 1U)) >> 16;
+  const Word result = (word & 0x7fffffffU) > 0x7f800000U ? (word >> 16) | 0x40U : rounded;
+  const typename LanesOf<L>::Half half = __builtin_convertvector(result, typename LanesOf<L>::Half);
+  std::memcpy(static_cast<void*>(to), &half, sizeof half);
+}
+
+}  // namespace fanin
