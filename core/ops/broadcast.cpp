@@ -3,36 +3,44 @@
 #include <algorithm>
 
 #include "core/ops/arguments.h"
+#include "core/ops/places.h"
+#include "core/ops/total.h"
 
 namespace fanin {
 
 namespace {
 
-/// Strides of `from` seen as a tensor of rank `rank`; 0 along repeated dimensions.
-std::array<Dim, Shape::max_rank> repeated_strides(const Shape& from, int rank) {
-  std::array<Dim, Shape::max_rank> strides{};
-  Dim stride = 1;
-  for (int i = from.rank() - 1; i >= 0; --i) {
-    strides[static_cast<std::size_t>(i + rank - from.rank())] = from[i] == 1 ? 0 : stride;
-    stride *= from[i];
-  }
-  return strides;
+/// Places of a tensor of shape `small` for every element of one of shape `large`: step 0 where it is repeated.
+Places repeated(const Shape& small, const Shape& large) {
+  const Places all = row_major(small);
+  const int behind = large.rank() - small.rank();
+  Places result;
+  for (int d = 0; d < small.rank(); ++d) result[d + behind] = small[d] == 1 ? 0 : all[d];
+  return result;
 }
 
-/// Calls f(i, j) for every element i of `large`, row-major, with its place j in `small`.
+/// Calls f(i, j, width, repeats) for every row of `large`, row-major: elements i … i + width − 1 belong to elements
+/// j … j + width − 1 of the smaller tensor or, if it repeats there, all to j. Rows are as long as they can be.
 template <class F>
-void for_each_pair(const Shape& large, const Shape& small, F&& f) {
-  const auto strides = repeated_strides(small, large.rank());
+void for_each_row(const Shape& large, const Places& places, F&& f) {
+  int rest = large.rank();
+  Dim width = 1;
+  bool repeats = false;
+  for (; rest > 0; --rest) {
+    const Dim size = large[rest - 1];
+    if (width > 1 && size > 1 && (places[rest - 1] == 0) != repeats) break;
+    if (size > 1) repeats = places[rest - 1] == 0;
+    width *= size;
+  }
   std::array<Dim, Shape::max_rank> at{};
   Dim j = 0;
-  for (Dim i = 0, count = large.numel(); i < count; ++i) {
-    f(i, j);
-    for (int d = large.rank() - 1; d >= 0; --d) {
-      const auto k = static_cast<std::size_t>(d);
-      j += strides[k];
-      if (++at[k] < large[d]) break;
-      j -= strides[k] * large[d];
-      at[k] = 0;
+  for (Dim i = 0, count = large.numel(); i < count; i += width) {
+    f(i, j, width, repeats);
+    for (int d = rest - 1; d >= 0; --d) {
+      j += places[d];
+      if (++at[static_cast<std::size_t>(d)] < large[d]) break;
+      j -= places[d] * large[d];
+      at[static_cast<std::size_t>(d)] = 0;
     }
   }
 }
@@ -56,14 +64,8 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   check(broadcast_shape("broadcast_to", x.shape(), shape) == shape, "broadcast_to: ", x.shape(), " does not repeat to ",
         shape);
-  const Tensor from = x.plain();
   Tensor result = Tensor::empty(shape, x.dtype());
-  dispatch(x.dtype(), [&]<class T>() {
-    const auto in = from.data<T>();
-    const auto out = result.mutable_data<T>();
-    for_each_pair(shape, x.shape(),
-                  [&](Dim i, Dim j) { out[static_cast<std::size_t>(i)] = in[static_cast<std::size_t>(j)]; });
-  });
+  copy_places(shape, x.plain(), repeated(x.shape(), shape), result, row_major(shape));
   return result;
 }
 
@@ -76,8 +78,12 @@ Tensor sum_to(const Tensor& dy, const Shape& shape) {
   dispatch(dy.dtype(), [&]<class T>() {
     const auto in = from.data<T>();
     std::vector<double> sums(static_cast<std::size_t>(shape.numel()));
-    for_each_pair(dy.shape(), shape, [&](Dim i, Dim j) {
-      sums[static_cast<std::size_t>(j)] += static_cast<double>(in[static_cast<std::size_t>(i)]);
+    for_each_row(dy.shape(), repeated(shape, dy.shape()), [&](Dim i, Dim j, Dim width, bool repeats) {
+      const T* row = in.data() + i;
+      if (repeats)
+        sums[static_cast<std::size_t>(j)] += total(row, width);
+      else
+        for (Dim k = 0; k < width; ++k) sums[static_cast<std::size_t>(j + k)] += static_cast<double>(row[k]);
     });
     std::ranges::transform(sums, result.mutable_data<T>().begin(),
                            [](double v) { return static_cast<T>(static_cast<compute_t<T>>(v)); });

@@ -1,6 +1,7 @@
 #include "core/ops/dropout.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/autograd.h"
@@ -24,8 +25,15 @@ Tensor masked(const Tensor& x, double p, const Stream& stream) {
     parallel_for(in.numel(), 1 << 12, [&](Dim begin, Dim end) {
       Stream words = stream;
       words.discard(static_cast<std::uint64_t>(begin));
-      for (Dim i = begin; i < end; ++i)
-        to[i] = words.bits() < threshold ? T(0) : static_cast<T>(static_cast<C>(from[i]) * scale);
+      std::array<std::uint32_t, 1024> word;
+      for (Dim i = begin; i < end; i += std::ssize(word)) {
+        const Dim count = std::min(end - i, std::ssize(word));
+        words.bits(std::span(word).first(static_cast<std::size_t>(count)));
+        for (Dim k = 0; k < count; ++k)
+          to[i + k] = word[static_cast<std::size_t>(k)] < threshold
+                          ? T(0)
+                          : static_cast<T>(static_cast<C>(from[i + k]) * scale);
+      }
     });
   });
   return out.to(x.layout());

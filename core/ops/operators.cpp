@@ -9,10 +9,12 @@
 #include "core/ops/cast.h"
 #include "core/ops/cat.h"
 #include "core/ops/conv2d/conv2d.h"
+#include "core/ops/conv3d/conv3d.h"
 #include "core/ops/cross_entropy.h"
 #include "core/ops/dropout.h"
 #include "core/ops/linear.h"
 #include "core/ops/matmul/matmul.h"
+#include "core/ops/max_pool3d.h"
 #include "core/ops/mse_loss.h"
 #include "core/ops/pad.h"
 #include "core/ops/permute.h"
@@ -38,6 +40,7 @@ std::vector<OpInfo> operators() {
       cat_info(),
       clamp_info(),
       conv2d_info(),
+      conv3d_info(),
       cross_entropy_info(),
       div_info(),
       dropout_info(),
@@ -51,6 +54,7 @@ std::vector<OpInfo> operators() {
       matmul_info(),
       max_info(),
       max_pool2d_info(),
+      max_pool3d_info(),
       mean_info(),
       mse_loss_info(),
       mul_info(),

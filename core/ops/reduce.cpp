@@ -5,7 +5,7 @@
 #include "core/autograd.h"
 #include "core/ops/arguments.h"
 #include "core/ops/places.h"
-#include "core/simd.h"
+#include "core/ops/total.h"
 #include "core/threads.h"
 
 namespace fanin {
@@ -75,22 +75,6 @@ void for_each_row(const Plan& plan, const T* first, F f) {
   parallel_for(plan.result.numel(), 1 + (1 << 13) / (plan.size + 1), [=, &plan](Dim begin, Dim end) {
     for (Dim r = begin; r < end; ++r) f(r, first + r * plan.size);
   });
-}
-
-/// Sixteen partial sums, so that the processor need not wait for each addition.
-template <class T>
-double total(const T* x, Dim count) {
-  constexpr Dim lanes = 16;
-  std::array<double, lanes> sums{};
-  vectorized([&]() __attribute__((always_inline)) {
-    Dim i = 0;
-    for (; i + lanes <= count; i += lanes)
-      for (Dim l = 0; l < lanes; ++l) sums[static_cast<std::size_t>(l)] += static_cast<double>(x[i + l]);
-    for (Dim l = 0; i + l < count; ++l) sums[static_cast<std::size_t>(l)] += static_cast<double>(x[i + l]);
-  });
-  double result = 0;
-  for (double s : sums) result += s;
-  return result;
 }
 
 /// Both sum and mean: the total of every row over `divisor`.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/ops/broadcast.h"
 #include "core/ops/mse_loss.h"
 #include "core/ops/unary.h"
 #include "tests/core/ops/expect.h"
@@ -60,4 +61,31 @@ TEST_CASE("mse_loss has PyTorch's values and gradients") {
   expect(t.grad(), {3}, {-0.3333333333333333, 0.6666666666666666, -2});
   expect(mse_loss(x, t, Reduction::sum), {}, {10.25});
   expect(mse_loss(x, t, Reduction::none), {3}, {0.25, 1, 9});
+}
+
+TEST_CASE("sum_to adds up whatever broadcast_to repeats") {
+  const std::vector<std::pair<Shape, Shape>> cases{{{3}, {2, 3}},
+                                                   {{2, 1}, {2, 3}},
+                                                   {{}, {2, 3}},
+                                                   {{1, 3, 1}, {2, 3, 4}},
+                                                   {{2, 1, 4}, {2, 3, 4}},
+                                                   {{1, 1, 1}, {1, 1, 1}},
+                                                   {{3, 1, 1}, {2, 3, 1, 5}},
+                                                   {{1}, {0, 3}},
+                                                   {{2, 1, 2, 1}, {2, 3, 2, 3}},
+                                                   {{1, 1, 1, 1, 1, 2}, {2, 1, 2, 1, 3, 2}}};
+  for (const auto& pair : cases) {
+    const Shape& small = pair.first;
+    const Shape& large = pair.second;
+    CAPTURE(small);
+    CAPTURE(large);
+    std::vector<double> values;
+    for (Dim i = 0; i < small.numel(); ++i) values.push_back(static_cast<double>(i + 1));
+    const Tensor wide = broadcast_to(Tensor::from(values, small), large);
+    const double times = static_cast<double>(large.numel()) / static_cast<double>(small.numel());
+    for (double& v : values) v *= times;
+    expect(sum_to(wide, small), small, values);
+  }
+  CHECK_THROWS_WITH_AS(broadcast_to(Tensor::zeros({2, 3}), {3}), doctest::Contains("does not repeat"), ShapeError);
+  CHECK_THROWS_WITH_AS(sum_to(Tensor::zeros({3}), {2, 3}), doctest::Contains("[2, 3] repeated"), ShapeError);
 }

@@ -54,3 +54,24 @@ TEST_CASE("Stream::discard leaps over as many words as bits() would take") {
     CHECK(walked.bits() == leapt.bits());
   }
 }
+
+TEST_CASE("Stream::bits fills with the words that as many calls would give, from any place") {
+  for (const std::size_t skipped : {0, 1, 4, 7})
+    for (const std::size_t count : {0, 1, 5, 63, 64, 65, 200}) {
+      Stream one(3, 1);
+      Stream many(3, 1);
+      one.discard(skipped);
+      for (std::size_t i = 0; i < skipped; ++i) many.bits();
+      std::vector<std::uint32_t> expected(count), words(count);
+      for (std::uint32_t& word : expected) word = one.bits();
+      many.bits(words);
+      CHECK(words == expected);
+      CHECK(many.bits() == one.bits());
+    }
+  Stream far(3, 1);  // blocks whose counter passes 2³²
+  far.discard(((std::uint64_t{1} << 32) - 2) * 4);
+  Stream again = far;
+  std::vector<std::uint32_t> words(64);
+  far.bits(words);
+  for (const std::uint32_t word : words) CHECK(word == again.bits());
+}
