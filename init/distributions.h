@@ -16,13 +16,14 @@ struct TruncNormalOptions {
   /// inverse    the normal's inverse distribution function of a uniform: torch.nn.init.trunc_normal_ up to 2.11. In
   ///            f32 a bound far out in the tail can come up itself, once in 2^24 draws (pytorch#155588).
   /// rejection  whole tensors of normals, of which elements outside are drawn again: PyTorch from 2.12 on. How many
-  ///            numbers are drawn depends on the numbers. Takes more than 30 % of the normal within the bounds.
+  ///            numbers are drawn depends on the numbers. Bounds that hold 30 % of the normal or less take uniform
+  ///            proposals instead, in an order that is fanin's own.
   enum class Method : std::uint8_t { inverse, rejection } method = Method::inverse;
 };
 
 /// N(mean, std²) given that it falls within [a, b]. The standard deviation that remains is smaller than std: 0.87963
 /// of it for ±2. The last bits of `inverse` hang on the C library's erf, exp and log (5 units at most).
-/// Throws NumericError if std is not positive, or a > b, or rejection has too little to accept.
+/// Throws NumericError if std is not positive, or a > b.
 void trunc_normal(Tensor& t, Generator& generator, TruncNormalOptions options = {});
 /// Mean and standard deviation of that distribution.
 struct TruncMoments {

@@ -29,6 +29,19 @@ Fans fans(const Shape& weight, WeightUse use, FanConvention convention) {
   return use.transposed ? Fans{aware.out, aware.in} : aware;
 }
 
+std::vector<LayerFans> layer_fans(Module& net) {
+  std::vector<LayerFans> list;
+  for (const NamedParameter& p : named_parameters(net)) {
+    const std::size_t dot = p.name.rfind('.');
+    const bool is_weight = p.name.substr(dot + 1) == "weight";
+    if (!is_weight || p.tensor->rank() < 2) continue;
+    const Shape& shape = p.tensor->shape();
+    list.push_back({dot == std::string::npos ? "" : p.name.substr(0, dot), p.owner->type(), shape, fans(shape),
+                    fans(shape, p.owner->weight_use(), FanConvention::aware)});
+  }
+  return list;
+}
+
 double fan_of(const Fans& fans, FanMode mode) {
   const auto in = static_cast<double>(fans.in);
   const auto out = static_cast<double>(fans.out);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "layers/module.h"
 
@@ -29,6 +31,15 @@ enum class FanConvention : std::uint8_t { torch, aware };
 /// Fans of a weight of rank 2 or more, for Linear ([out, in]), convolutions of any number of dimensions, and their
 /// transposes. Throws ShapeError for fewer than two dimensions.
 Fans fans(const Shape& weight, WeightUse use = {}, FanConvention convention = FanConvention::torch);
+
+/// Fans of every layer of a network that owns a `weight` of two dimensions or more, by both conventions.
+struct LayerFans {
+  std::string path;
+  std::string_view type;
+  Shape weight;
+  Fans torch, aware;
+};
+std::vector<LayerFans> layer_fans(Module& net);
 
 /// What a variance is divided by: fan_in, fan_out, (in + out) / 2, or √(in · out).
 enum class FanMode : std::uint8_t { fan_in, fan_out, fan_avg, fan_geo };

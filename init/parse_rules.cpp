@@ -109,6 +109,8 @@ const std::vector<NamedRules>& named_rules() {
        "Linear", "the published ResNeXt script: Kaiming normal, by fan_out for convolutions; batch norm 1; biases 0"},
       {"torchvision", "Conv*=kaiming_normal:mode=fan_out,nonlinearity=relu; BatchNorm*=1; BatchNorm*.bias=0; *=default",
        "", "torchvision's ResNets: convolutions Kaiming normal by fan_out, the rest as PyTorch's constructors"},
+      {"zero_gamma", "ResNeXtBottleneck.bn_expand.weight=0; Bottleneck.bn3.weight=0; BasicBlock.bn2.weight=0", "",
+       "residual branches that start at 0 (Goyal et al. 2017), before another set: `zero_gamma; resnext`"},
       {"keras", "*.bias=0; Conv*=xavier_uniform; Linear=xavier_uniform; *=default", "",
        "Keras' layers: Glorot uniform and biases 0"},
   };

@@ -5,6 +5,7 @@
 
 #include "core/io/sha256.h"
 #include "core/nearest.h"
+#include "core/threads.h"
 #include "init/catalogue.h"
 
 namespace fanin {
@@ -30,6 +31,7 @@ class OwnWeight final : public ModuleVisitor {
 
 struct Decision {
   std::string name;
+  std::vector<std::pair<std::string_view, std::string>> scopes = {};  // type of a module around it, name from there
   InitTarget target;
   const Rule* rule = nullptr;
   std::string layer() const {
@@ -40,10 +42,11 @@ struct Decision {
 bool fits(const Rule& rule, const Decision& d) {
   const std::string& selector = rule.selector;
   if (matches_glob(d.name, selector)) return true;
-  const std::size_t dot = selector.rfind('.');
+  const std::size_t dot = selector.find('.');
   const std::string_view type = std::string_view(selector).substr(0, dot);
   const std::string_view own = dot == std::string::npos ? "weight" : std::string_view(selector).substr(dot + 1);
-  return matches_glob(d.target.owner->type(), type) && matches_glob(d.target.own_name(), own);
+  return std::ranges::any_of(
+      d.scopes, [&](const auto& scope) { return matches_glob(scope.first, type) && matches_glob(scope.second, own); });
 }
 
 [[noreturn]] void fail_undecisive(const Rules& rules, const Rule& rule, const std::vector<Decision>& decisions) {
@@ -81,9 +84,15 @@ std::vector<Decision> resolve(Module& net, const Rules& rules, const BatchSource
   std::vector<Decision> decisions;
   for (const NamedParameter& p : named_parameters(net))
     decisions.push_back({.name = p.name, .target = {.owner = p.owner, .tensor = p.tensor}});
+  const std::vector<NamedModule> modules = named_modules(net);
   std::set<const Rule*> used;
   for (Decision& d : decisions) {
     d.target.name = d.name;
+    for (const NamedModule& m : modules)
+      if (m.path.empty())
+        d.scopes.emplace_back(m.module->type(), d.name);
+      else if (d.name.starts_with(m.path + "."))
+        d.scopes.emplace_back(m.module->type(), d.name.substr(m.path.size() + 1));
     d.target.use = d.target.owner->weight_use();
     d.target.batch = &batch;
     d.target.weight = OwnWeight(*d.target.owner).shape.value_or(d.target.shape());
@@ -164,10 +173,14 @@ InitReport initialise(Module& net, const Rules& rules, Generator& generator, con
 
 Metadata init_metadata(const InitReport& report, const StateDict& state) {
   Metadata metadata{{"init.seed", std::to_string(report.seed)}, {"init.rules", report.rules}};
-  for (const auto& [name, tensor] : state) {
-    const Tensor plain = tensor.plain();
-    metadata["sha256." + name] = sha256({plain.raw_bytes(), plain.bytes()});
-  }
+  std::vector<std::string> hashes(state.size());
+  parallel_for(static_cast<Dim>(state.size()), 1, [&](Dim begin, Dim end) {
+    for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+      const Tensor plain = state[i].second.plain();
+      hashes[i] = sha256({plain.raw_bytes(), plain.bytes()});
+    }
+  });
+  for (std::size_t i = 0; i < state.size(); ++i) metadata["sha256." + state[i].first] = hashes[i];
   return metadata;
 }
 

@@ -17,8 +17,8 @@ namespace fanin {
 ///
 /// A selector is matched against a parameter in two ways, of which one must fit:
 ///   by name   a glob over the state dict's name: "classifier.weight", "stage_1.*", "*.bias"
-///   by type   a glob over the type of the layer that owns it, a dot, a glob over its own name: "Conv*.bias"; without
-///             a dot it means the layer's weight: "Conv2d", "Conv*"
+///   by type   a glob over the type of a module it is in, a dot, a glob over its name from there: "Conv*.bias",
+///             "BasicBlock.bn2.weight"; without a dot it means a layer's own weight: "Conv2d", "Conv*"
 struct Rule {
   std::string selector;
   SchemeCall scheme;

@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -56,11 +57,24 @@ void draw_inverse(std::span<T> out, Generator& generator, const TruncNormalOptio
   });
 }
 
+/// Uniform proposals, of which one is taken with the density there over the highest density within the bounds.
+template <class T>
+void draw_from_uniform(std::span<T> out, Generator& generator, const TruncNormalOptions& o) {
+  const auto exponent = [&](double x) { return -0.5 * (x - o.mean) / o.std * ((x - o.mean) / o.std); };
+  const double highest = exponent(std::clamp(o.mean, o.a, o.b));
+  std::array<double, 2> u;
+  for (T& x : out) {
+    do {
+      generator.uniform(u);
+      x = static_cast<T>(o.a + (o.b - o.a) * u[0]);
+    } while (std::log1p(-u[1]) > exponent(static_cast<double>(x)) - highest);
+  }
+}
+
 template <class T>
 void draw_rejection(std::span<T> out, Generator& generator, const TruncNormalOptions& o) {
   const double mass = normal_cdf((o.b - o.mean) / o.std) - normal_cdf((o.a - o.mean) / o.std);
-  check<NumericError>(mass > 0.3, "trunc_normal: only ", mass, " of the normal lies within [", o.a, ", ", o.b,
-                      "], too little to draw by rejection; use method=inverse");
+  if (mass <= 0.3) return draw_from_uniform(out, generator, o);
   const auto outside = [a = static_cast<T>(o.a), b = static_cast<T>(o.b)](T x) { return !(x >= a && x <= b); };
   generator.normal(out, o.mean, o.std);
   std::vector<T> again;

@@ -249,6 +249,16 @@ TEST_CASE("errors name entry, parameter, shape and what would do, and leave netw
   contains(message_of("=0"), {"no selector"});
 }
 
+TEST_CASE("layer_fans lists both conventions for every layer with fans") {
+  Net net;
+  const std::vector<LayerFans> list = layer_fans(net);
+  REQUIRE(list.size() == 3);
+  CHECK(list[1].path == "shortcut");
+  CHECK(list[1].type == "Conv2d");
+  CHECK(list[1].torch == Fans{2, 8});
+  CHECK(list[1].aware == Fans{2, 4});
+}
+
 TEST_CASE("a scheme of one's own is known to rules, and to the list of schemes") {
   static bool added = false;
   if (!added)

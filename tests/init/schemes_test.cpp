@@ -186,6 +186,9 @@ TEST_CASE("distributions have their shape: Kolmogorov and Smirnov, at one in 10,
     trunc_normal(t, g, {.a = -0.5, .b = 2, .method = method});
     CHECK(kolmogorov_smirnov(values(t), cut) < limit);
   }
+  const auto tail = [&](double x) { return (cdf(x) - cdf(1.5)) / (cdf(3) - cdf(1.5)); };
+  trunc_normal(t, g, {.a = 1.5, .b = 3, .method = TruncNormalOptions::Method::rejection});
+  CHECK(kolmogorov_smirnov(values(t), tail) < limit);
   // The test has teeth: a standard normal is no uniform one, and 1 % of scale shows.
   normal(t, g, 0, 1.01);
   CHECK(kolmogorov_smirnov(values(t), cdf) > limit);
