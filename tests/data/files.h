@@ -1,7 +1,5 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -10,22 +8,18 @@
 #include <vector>
 
 #include "core/check.h"
+#include "tests/scratch_folder.h"
 
 namespace fanin::testing {
 
-/// A new empty folder, removed with all it holds at the end of the scope.
+/// A new empty folder with a blank in its name, removed with all it holds at the end of the scope.
 class TempFolder final {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "fanin data XXXXXX").string();
-    check<Error>(mkdtemp(name.data()) != nullptr, "no temporary folder ", name);
-    path_ = name;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
+  TempFolder() { std::filesystem::create_directory(path()); }
 
-  std::string path(const std::string& below = "") const { return below.empty() ? path_ : path_ + "/" + below; }
+  std::string path(const std::string& below = "") const {
+    return scratch_ / (below.empty() ? "some data" : "some data/" + below);
+  }
 
   /// Writes a file and the folders above it.
   void write(const std::string& below, std::string_view bytes) const {
@@ -34,7 +28,7 @@ class TempFolder final {
   }
 
  private:
-  std::string path_;
+  ScratchFolder scratch_;
 };
 
 inline std::string from_hex(std::string_view hex) {

@@ -2,9 +2,16 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
+#include "core/autograd.h"
+#include "core/ops/cross_entropy.h"
+#include "core/ops/linear.h"
+#include "core/ops/reshape.h"
+#include "core/optim/sgd.h"
 #include "data/inspect.h"
 #include "data/outlines.h"
 #include "tests/data/files.h"
@@ -70,6 +77,39 @@ TEST_CASE("neither brightness nor colour tells the class") {
       CHECK(std::abs(mean - total) < 4 * spread / std::sqrt(each));
     }
   }
+}
+
+TEST_CASE("a linear classifier learns the training images by heart and nothing else") {
+  Tensor weight = Tensor::zeros({10, 3072}), bias = Tensor::zeros({10});
+  weight.requires_grad_();
+  bias.requires_grad_();
+  Sgd sgd({{"weight", weight}, {"bias", bias}}, {.lr = 0.002, .momentum = 0.9});
+  const auto right = [&](const Batch& batch) {
+    const std::vector<double> y = linear(flatten(batch.images, 1), weight, bias).values();
+    int count = 0;
+    for (std::size_t n = 0; n < batch.indices.size(); ++n) {
+      const auto row = y.begin() + static_cast<std::ptrdiff_t>(10 * n);
+      count += std::max_element(row, row + 10) - row == batch.labels.data<std::int64_t>()[n];
+    }
+    return count;
+  };
+  std::vector<Dim> some(2000);
+  std::iota(some.begin(), some.end(), Dim{0});
+  Loader train(subset(open_dataset("shapes", Split::train), some), {.batch_size = 50, .shuffle = true});
+  int learned = 0, transferred = 0;
+  for (Dim epoch = 0; epoch < 8; ++epoch) {
+    learned = 0;
+    for (const Batch& batch : train.epoch(epoch)) {
+      learned += right(batch);
+      sgd.zero_grad();
+      backward(cross_entropy(linear(flatten(batch.images, 1), weight, bias), batch.labels));
+      sgd.step();
+    }
+  }
+  Loader test(open_dataset("shapes", Split::test), {.batch_size = 100});
+  for (const Batch& batch : test.epoch(0)) transferred += right(batch);
+  CHECK(learned > 600);      // of 2,000: it does learn something
+  CHECK(transferred < 400);  // of 2,000: chance is 200
 }
 
 TEST_CASE("census counts, measures and lists what cannot be read") {
