@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/ops/max_pool3d.h"
 #include "core/ops/pool2d/pool2d.h"
 #include "layers/module.h"
 
@@ -14,6 +15,17 @@ class MaxPool2d final : public Module {
   std::string_view type() const override { return "MaxPool2d"; }
   std::string describe() const override;
   Pool2dOptions options;
+};
+
+/// max_pool3d() as a layer: [N, C, D, H, W] → [N, C, D', H', W'].
+class MaxPool3d final : public Module {
+ public:
+  explicit MaxPool3d(Pool3dOptions o) : options(o) {}
+  Tensor forward(const Tensor& x) override { return max_pool3d(x, options); }
+  void visit(ModuleVisitor&) override {}
+  std::string_view type() const override { return "MaxPool3d"; }
+  std::string describe() const override;
+  Pool3dOptions options;
 };
 
 /// avg_pool2d() as a layer: [N, C, H, W] → [N, C, H', W'].

@@ -6,6 +6,7 @@
 
 #include "core/autograd.h"
 #include "core/ops/arguments.h"
+#include "core/simd.h"
 #include "core/threads.h"
 
 namespace fanin {
@@ -16,7 +17,7 @@ namespace {
 Tensor masked(const Tensor& x, double p, const Stream& stream) {
   const Tensor in = x.plain();
   Tensor out = Tensor::like(in);
-  const auto threshold = static_cast<std::uint64_t>(std::llround(p * 0x1p32));
+  const auto threshold = static_cast<std::uint32_t>(std::min<double>(std::round(p * 0x1p32), 0xffffffffU));
   dispatch(x.dtype(), [&]<class T>() {
     using C = compute_t<T>;
     const C scale = static_cast<C>(1 / (1 - p));
@@ -29,10 +30,12 @@ Tensor masked(const Tensor& x, double p, const Stream& stream) {
       for (Dim i = begin; i < end; i += std::ssize(word)) {
         const Dim count = std::min(end - i, std::ssize(word));
         words.bits(std::span(word).first(static_cast<std::size_t>(count)));
-        for (Dim k = 0; k < count; ++k)
-          to[i + k] = word[static_cast<std::size_t>(k)] < threshold
-                          ? T(0)
-                          : static_cast<T>(static_cast<C>(from[i + k]) * scale);
+        vectorized([&]() __attribute__((always_inline)) {
+          for (Dim k = 0; k < count; ++k) {
+            const T kept = static_cast<T>(static_cast<C>(from[i + k]) * scale);
+            to[i + k] = word[static_cast<std::size_t>(k)] < threshold ? T(0) : kept;
+          }
+        });
       }
     });
   });
