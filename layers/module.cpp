@@ -121,6 +121,13 @@ std::vector<NamedModule> named_modules(Module& root) { return Walk(root).modules
 std::vector<NamedParameter> named_parameters(Module& root) { return Walk(root).parameters; }
 std::vector<NamedParameter> named_buffers(Module& root) { return Walk(root).buffers; }
 
+StateDict parameters(Module& root) {
+  StateDict result;
+  for (const NamedParameter& entry : named_parameters(root))
+    if (entry.tensor->requires_grad()) result.emplace_back(entry.name, *entry.tensor);
+  return result;
+}
+
 Dim parameter_count(Module& root) {
   Dim count = 0;
   for (const NamedParameter& entry : named_parameters(root)) count += entry.tensor->numel();

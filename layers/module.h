@@ -97,6 +97,8 @@ struct NamedParameter {
 std::vector<NamedModule> named_modules(Module& root);
 std::vector<NamedParameter> named_parameters(Module& root);
 std::vector<NamedParameter> named_buffers(Module& root);
+/// The parameters that want gradients, by name: what an optimiser takes. Handles that share bytes and gradients.
+StateDict parameters(Module& root);
 /// Sum of the parameters' elements.
 Dim parameter_count(Module& root);
 

@@ -60,36 +60,38 @@ inline void fill(Module& net) {
   }
 }
 
-/// Largest absolute difference.
-inline double largest_difference(const Tensor& a, const Tensor& b) {
+/// Σ f(a[i], b[i]) in order, in double.
+template <class F>
+double sum_over(const Tensor& a, const Tensor& b, F f) {
   check(a.shape() == b.shape(), "shapes ", a.shape(), " and ", b.shape(), " differ");
-  const std::vector<double> left = a.values();
-  const std::vector<double> right = b.values();
-  double largest = 0;
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    const double difference = std::abs(left[i] - right[i]);
-    if (!(difference <= largest)) largest = difference;  // so that NaN counts
-  }
-  return largest;
+  const Tensor left = a.plain().as(DType::f64);
+  const Tensor right = b.plain().as(DType::f64);
+  const double* p = left.data<double>().data();
+  const double* q = right.data<double>().data();
+  double sum = 0;
+  for (Dim i = 0; i < left.numel(); ++i) sum += f(p[i], q[i]);
+  return sum;
 }
 
 inline double dot(const Tensor& a, const Tensor& b) {
-  const std::vector<double> left = a.values();
-  const std::vector<double> right = b.values();
-  double sum = 0;
-  for (std::size_t i = 0; i < left.size(); ++i) sum += left[i] * right[i];
-  return sum;
+  return sum_over(a, b, [](double p, double q) { return p * q; });
 }
 
 inline double norm(const Tensor& a) { return std::sqrt(dot(a, a)); }
 
+/// Largest absolute difference; NaN if there is one.
+inline double largest_difference(const Tensor& a, const Tensor& b) {
+  double largest = 0;
+  sum_over(a, b, [&](double p, double q) {
+    if (!(std::abs(p - q) <= largest) && !std::isnan(largest)) largest = std::abs(p - q);
+    return 0.0;
+  });
+  return largest;
+}
+
 /// |a − b| / |b|, Euclidean.
 inline double relative_difference(const Tensor& a, const Tensor& b) {
-  const std::vector<double> left = a.values();
-  const std::vector<double> right = b.values();
-  double squares = 0;
-  for (std::size_t i = 0; i < left.size(); ++i) squares += (left[i] - right[i]) * (left[i] - right[i]);
-  return std::sqrt(squares) / norm(b);
+  return std::sqrt(sum_over(a, b, [](double p, double q) { return (p - q) * (p - q); })) / norm(b);
 }
 
 }  // namespace fanin::golden

@@ -6,7 +6,7 @@
 #include "core/autograd.h"
 #include "core/ops/add.h"
 #include "core/ops/relu.h"
-#include "layers/module.h"
+#include "layers/layers.h"
 
 // What users do to modules besides calling them: share, move, freeze, convert, hook, and throw in the middle.
 
@@ -239,6 +239,28 @@ TEST_CASE("a state dict shares the bytes: it is not a snapshot") {
   const StateDict shared = state_dict(pair);
   pair.first.weight.fill_(4);
   CHECK(shared[0].second.values() == std::vector<double>{4, 4});
+}
+
+TEST_CASE("what an optimiser is given are handles of what is not frozen") {
+  Tower tower;
+  set_requires_grad(tower, "left.*", false);
+  const StateDict trained = parameters(tower);
+  REQUIRE(trained.size() == 2);
+  CHECK(trained[0].first == "right.first.weight");
+  backward(tower(ones), ones);
+  CHECK(trained[0].second.grad().defined());
+}
+
+TEST_CASE("an unset parameter is named by the layer that reads it, whichever layer that is") {
+  Sequential net(Conv2d(2, 3), BatchNorm2d(3), Flatten(), Linear(3, 2));
+  const Tensor x = Tensor::zeros({2, 2, 1, 1});
+  CHECK_THROWS_WITH_AS(net(x), doctest::Contains("'0'"), UnsetError);
+  apply(net, [](Conv2d& conv) { conv.weight.fill_(1), conv.bias.fill_(0); });
+  CHECK_THROWS_WITH_AS(net(x), doctest::Contains("'1'"), UnsetError);
+  apply(net, [](BatchNorm2d& norm) { norm.weight.fill_(1), norm.bias.fill_(0); });
+  CHECK_THROWS_WITH_AS(net(x), doctest::Contains("'3'"), UnsetError);
+  apply(net, [](Linear& linear) { linear.weight.fill_(1), linear.bias.fill_(0); });
+  CHECK(net(x).shape() == Shape{2, 2});
 }
 
 TEST_CASE("training mode reaches every part") {

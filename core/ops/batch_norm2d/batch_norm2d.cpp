@@ -15,6 +15,8 @@ void check_vector(const Tensor& v, const Tensor& x, std::string_view name) {
         " channels, got ", v.shape());
   check<DTypeError>(v.dtype() == dtype, "batch_norm2d: ", name, " must be ", dtype, " for a ", x.dtype(),
                     " input, got ", v.dtype());
+  check<UnsetError>(v.is_set(), "batch_norm2d: ", name,
+                    " is read before it was set: apply an initialiser or load weights first");
 }
 
 void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
