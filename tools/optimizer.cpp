@@ -6,9 +6,7 @@
 namespace fanin {
 
 std::unique_ptr<Optimizer> make_optimizer(const TrainArguments& a, Module& net) {
-  StateDict trained;
-  for (const NamedParameter& parameter : named_parameters(net))
-    if (parameter.tensor->requires_grad()) trained.emplace_back(parameter.name, *parameter.tensor);
+  StateDict trained = parameters(net);
   check(!trained.empty(), "every parameter is frozen: there is nothing to train");
   if (a.opt == "sgd")
     return std::make_unique<Sgd>(std::move(trained), SgdOptions{.lr = a.lr,

@@ -29,6 +29,7 @@
 namespace fanin {
 
 std::vector<OpInfo> operators() {
+  // clang-format off
   return {
       abs_info(),
       adaptive_avg_pool2d_info(),
@@ -73,6 +74,7 @@ std::vector<OpInfo> operators() {
       sum_info(),
       tanh_info(),
   };
+  // clang-format on
 }
 
 }  // namespace fanin

@@ -136,7 +136,9 @@ TEST_CASE("hooks see a module's output and the gradient at it") {
 TEST_CASE("a frozen parameter gets no gradient, and its convolution does not compute one") {
   Sequential net = small_net();
   set_all(net);
+  const std::size_t all = parameters(net).size();
   CHECK(set_requires_grad(net, "bn.*", false) == 2);
+  CHECK(parameters(net).size() == all - 2);
   backward(net(image()), Tensor::full({2, 4}, 1));
   for (const NamedParameter& p : named_parameters(net)) CHECK(p.tensor->grad().defined() == !p.name.starts_with("bn."));
 }
