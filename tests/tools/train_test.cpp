@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "tests/golden/training_golden.h"
 #include "tests/tools/program.h"
 
 // The program as its users call it, on tiny data.
@@ -70,6 +73,28 @@ TEST_CASE("the loss falls, and quiet is quiet") {
   const std::string lines = content(folder / "run/metrics.jsonl");
   const json last = json::parse(lines.substr(lines.rfind('\n', lines.size() - 2) + 1));
   CHECK(last["val_top1"].get<double>() > 0.5);
+}
+
+TEST_CASE("in f64 the losses are PyTorch's, from the same seed on the same batches") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 25);
+  const std::string line =
+      "train --data cifar --recipe none --precision f64 --init pytorch --seed 5 --no-shuffle --log-interval 1 "
+      "--epochs 3 --mean 0.4914,0.4822,0.4465 --std 0.25,0.25,0.5" +
+      tiny_net;
+  const auto compare = [&](const std::string& options, const std::vector<double>& expected) {
+    CAPTURE(options);
+    const std::string run = "run-" + options.substr(6, 3);
+    REQUIRE(call(folder, line + " " + options + " --output " + run).code == 0);
+    std::vector<double> losses;
+    std::istringstream lines(content(folder / (run + "/metrics.jsonl")));
+    for (std::string text; std::getline(lines, text);)
+      if (const json row = json::parse(text); row.contains("loss")) losses.push_back(row["loss"]);
+    REQUIRE(losses.size() == expected.size());
+    for (std::size_t i = 0; i < losses.size(); ++i) CHECK(std::abs(losses[i] - expected[i]) <= 1e-8);
+  };
+  compare("--opt sgd --lr 0.05 --momentum 0.9 --nesterov --weight-decay 5e-4", golden::losses_sgd);
+  compare("--opt adamw --lr 0.002 --weight-decay 0.05 --smoothing 0.1", golden::losses_adamw);
 }
 
 TEST_CASE("a run interrupted and resumed ends with the bits of one that was not") {
