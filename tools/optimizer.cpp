@@ -9,10 +9,9 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainArguments& a, Module& net) 
   StateDict trained = parameters(net);
   check(!trained.empty(), "every parameter is frozen: there is nothing to train");
   if (a.opt == "sgd")
-    return std::make_unique<Sgd>(std::move(trained), SgdOptions{.lr = a.lr,
-                                                                .momentum = a.momentum,
-                                                                .weight_decay = a.weight_decay,
-                                                                .nesterov = a.nesterov && a.momentum > 0});
+    return std::make_unique<Sgd>(
+        std::move(trained),
+        SgdOptions{.lr = a.lr, .momentum = a.momentum, .weight_decay = a.weight_decay, .nesterov = a.nesterov});
   return std::make_unique<Adam>(std::move(trained),
                                 AdamOptions{.lr = a.lr, .weight_decay = a.weight_decay, .decoupled = a.opt == "adamw"});
 }

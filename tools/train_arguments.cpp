@@ -103,6 +103,7 @@ void TrainArguments::complete(const Options& options, Dim samples, bool has_vali
                     "--patience needs validation images: add --val-split 0.1, or a val folder");
   only_with(options, "momentum", opt == "sgd", "it belongs to --opt sgd");
   only_with(options, "nesterov", opt == "sgd", "it belongs to --opt sgd");
+  if (momentum == 0 && !options.typed("nesterov")) nesterov = false;  // a recipe's
   check<UsageError>(!nesterov || opt != "sgd" || momentum > 0, "--nesterov needs --momentum above 0");
   only_with(options, "step-size", sched == "step", "it belongs to --sched step");
   only_with(options, "milestones", sched == "multistep", "it belongs to --sched multistep");
