@@ -69,6 +69,12 @@ std::pair<Axis, Axis> axes(const std::vector<Curve>& curves, bool log_y) {
   return {x, {y.low - margin, y.high + margin}};
 }
 
+/// Whether the values differ by more than a factor of ten: less reads better on a plain axis.
+bool spans_decades(const std::vector<Curve>& curves) {
+  const Axis y = axes(curves, true).second;
+  return y.high - y.low > 1;
+}
+
 std::string path_of(const Points& points, const Axis& x, const Axis& y, bool log_y) {
   std::string path;
   bool pen_down = false;
@@ -103,7 +109,9 @@ std::string grid(const Axis& x, const Axis& y, const ChartOptions& options) {
 
 }  // namespace
 
-std::string svg_chart(const std::vector<Curve>& curves, const ChartOptions& options) {
+std::string svg_chart(const std::vector<Curve>& curves, const ChartOptions& wanted) {
+  ChartOptions options = wanted;
+  options.log_y = wanted.log_y && spans_decades(curves);
   const bool any = std::ranges::any_of(curves, [&](const Curve& curve) {
     return std::ranges::any_of(curve.points, [&](const auto& point) { return drawable(point, options.log_y); });
   });

@@ -16,7 +16,7 @@ struct Curve {
 struct ChartOptions {
   std::string title;
   std::string x_label = "step";
-  bool log_y = false;
+  bool log_y = false;    // where the values span more than a factor of ten
   bool percent = false;  // y is a fraction of 1
 };
 

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string_view>
 
-#include "core/backends/blas.h"
+#include "core/backends/versions.h"
 #include "core/simd.h"
 #include "core/threads.h"
 #include "tools/estimate.h"
@@ -37,7 +37,7 @@ Json machine() {
   facts.set("processor", processor()).set("system", text(system.sysname, " ", system.release, " ", system.machine));
   facts.set("cores", available_cores()).set("threads", threads()).set("instruction_set", name_of(isa()));
   facts.set("free_memory_bytes", static_cast<std::uint64_t>(available_memory()));
-  return facts.set("openblas", blas::configuration());
+  return facts.set("onednn", onednn_version()).set("openblas", openblas_version());
 }
 
 }  // namespace fanin
