@@ -66,7 +66,7 @@ Outcome train_one(const TrainArguments& arguments, std::uint64_t seed, const Tra
   write_arguments(folder, description);
   console.note("writing to ", folder.path());
   Outcome outcome = trainer.run();
-  if (outcome.code == Exit::done) {
+  if (outcome.code == Exit::done && !console.quiet()) {
     const Json& best = outcome.json["best_top1"];
     console.result(best.is_null() ? text("training loss ", fixed(outcome.json["loss"].number(), 4))
                                   : text("best validation accuracy ", fixed(100 * best.number(), 2), "% in epoch ",

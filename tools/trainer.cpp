@@ -77,7 +77,8 @@ void Trainer::resume() {
   if (folder_.mode() == RunFolder::Mode::resume && folder_.has("checkpoint/state.safetensors")) {
     const TrainParts parts{*setup_.net, *optimizer_, schedule_, ema_ ? &*ema_ : nullptr};
     if (const std::string warning = load_checkpoint(path, state_, parts); !warning.empty()) console_.warn(warning);
-    console_.note("going on after step ", count_text(state_.step), " of ", count_text(total_steps_));
+    console_.note("going on after step ", count_text(state_.step), ", about ",
+                  duration_text(static_cast<double>(total_steps_ - state_.step) * step_seconds_), " to go");
   }
   metrics_.emplace(folder_.file("metrics.csv"), folder_.file("metrics.jsonl"), state_.step);
 }
