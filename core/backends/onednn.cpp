@@ -95,6 +95,10 @@ Desc row_major(const Dims& dims, DType dtype) {
   return {dims, data_type(dtype), tags[dims.size() - 1]};
 }
 
+Desc matrix(Dim rows, Dim columns, bool transposed, DType dtype) {
+  return {{rows, columns}, data_type(dtype), transposed ? Tag::ba : Tag::ab};
+}
+
 dnnl::memory input(const Desc& desc, const Tensor& tensor) {
   return {desc, engine(), const_cast<std::byte*>(tensor.raw_bytes())};  // oneDNN's handles are never const
 }

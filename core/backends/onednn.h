@@ -36,6 +36,8 @@ Desc describe(const Shape& shape, DType dtype, Layout layout = {});
 Desc any_order(const Dims& dims, DType dtype);
 /// Row-major.
 Desc row_major(const Dims& dims, DType dtype);
+/// A matrix that lies row-major or, `transposed`, column after column.
+Desc matrix(Dim rows, Dim columns, bool transposed, DType dtype);
 
 /// The bytes of `tensor`, seen as `desc`.
 dnnl::memory input(const Desc& desc, const Tensor& tensor);

@@ -21,8 +21,11 @@ extern const MatmulKernel matmul;  // plain loops: the specification
 namespace blas {
 extern const MatmulKernel matmul;  // gemm; f32 and f64
 }
+namespace onednn {
+extern const MatmulKernel matmul;  // f32 and bf16
+}
 
 /// Fastest first; the last one accepts everything. linear() takes its products from here too.
-inline constexpr std::array matmul_kernels{&blas::matmul, &reference::matmul};
+inline constexpr std::array matmul_kernels{&onednn::matmul, &blas::matmul, &reference::matmul};
 
 }  // namespace fanin

@@ -32,8 +32,11 @@ struct Pool2dKernels {
 namespace reference {
 extern const Pool2dKernels pool2d;  // plain loops: the specification
 }
+namespace onednn {
+extern const Pool2dKernels pool2d;  // f32 and bf16; writes blocked layouts
+}
 
 /// Fastest first; the last one accepts everything.
-inline constexpr std::array pool2d_kernels{&reference::pool2d};
+inline constexpr std::array pool2d_kernels{&onednn::pool2d, &reference::pool2d};
 
 }  // namespace fanin
