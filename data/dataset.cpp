@@ -41,7 +41,7 @@ std::string hint(const fs::path& folder) {
   return "; images belong into train/<class>/, or give CIFAR binary or MNIST IDX files";
 }
 
-Format format_of(const std::string& spec) try {
+Format format_of(const std::string& spec) {
   if (shapes_format().recognises(spec)) return shapes_format();
   check<FileError>(fs::exists(spec), spec, ": no such folder; give one with images, or 'shapes' for the built-in data");
   check<FileError>(fs::is_directory(spec), spec, ": a file; give the folder it lies in");
@@ -49,8 +49,17 @@ Format format_of(const std::string& spec) try {
   const Format* format = recognise(known, spec);
   if (format == nullptr) fail<FileError>(spec, ": no data set known here", hint(spec));
   return *format;
-} catch (const fs::filesystem_error& error) {
-  fail<FileError>(spec, ": ", error.code().message());
+}
+
+/// f(), where what the system refuses (a folder that may not be listed) becomes a FileError.
+template <class F>
+auto with_file_errors(const std::string& spec, F&& f) {
+  try {
+    return f();
+  } catch (const fs::filesystem_error& error) {
+    const std::string path = error.path1().string();
+    fail<FileError>(path.empty() ? spec : path, ": ", error.code().message());
+  }
 }
 
 void check_options(const std::string& spec, const Format& format, const DataOptions& options) {
@@ -156,29 +165,35 @@ std::uint64_t Dataset::fingerprint() const {
 }
 
 TrainVal open_train_val(const std::string& spec, const DataOptions& options) {
-  const Format format = format_of(spec);
-  check_options(spec, format, options);
-  const std::shared_ptr<const Dataset> train = open_part(spec, format, Split::train, options);
-  if (options.val_split > 0) return divide(train, options.val_split);
-  return {train, format.has(spec, Split::val) ? format.open(spec, Split::val, options) : nullptr};
+  return with_file_errors(spec, [&]() -> TrainVal {
+    const Format format = format_of(spec);
+    check_options(spec, format, options);
+    const std::shared_ptr<const Dataset> train = open_part(spec, format, Split::train, options);
+    if (options.val_split > 0) return divide(train, options.val_split);
+    return {train, format.has(spec, Split::val) ? format.open(spec, Split::val, options) : nullptr};
+  });
 }
 
 std::shared_ptr<const Dataset> open_dataset(const std::string& spec, Split split, const DataOptions& options) {
-  const Format format = format_of(spec);
-  check_options(spec, format, options);
-  if (options.val_split == 0 || split == Split::test) return open_part(spec, format, split, options);
-  const TrainVal parts = divide(open_part(spec, format, Split::train, options), options.val_split);
-  return split == Split::train ? parts.train : parts.val;
+  return with_file_errors(spec, [&]() -> std::shared_ptr<const Dataset> {
+    const Format format = format_of(spec);
+    check_options(spec, format, options);
+    if (options.val_split == 0 || split == Split::test) return open_part(spec, format, split, options);
+    const TrainVal parts = divide(open_part(spec, format, Split::train, options), options.val_split);
+    return split == Split::train ? parts.train : parts.val;
+  });
 }
 
 std::vector<Split> available_splits(const std::string& spec, const DataOptions& options) {
-  const Format format = format_of(spec);
-  std::vector<Split> splits;
-  const bool train = format.has(spec, Split::train);
-  if (train) splits.push_back(Split::train);
-  if (format.has(spec, Split::val) || (train && options.val_split > 0)) splits.push_back(Split::val);
-  if (format.has(spec, Split::test)) splits.push_back(Split::test);
-  return splits;
+  return with_file_errors(spec, [&] {
+    const Format format = format_of(spec);
+    std::vector<Split> splits;
+    const bool train = format.has(spec, Split::train);
+    if (train) splits.push_back(Split::train);
+    if (format.has(spec, Split::val) || (train && options.val_split > 0)) splits.push_back(Split::val);
+    if (format.has(spec, Split::test)) splits.push_back(Split::test);
+    return splits;
+  });
 }
 
 std::shared_ptr<const Dataset> subset(std::shared_ptr<const Dataset> whole, std::vector<Dim> indices) {

@@ -108,7 +108,7 @@ Dim usual_side(const std::string& root, const std::vector<Entry>& entries) {
   return shorter <= largest_own ? shorter : photo;
 }
 
-std::shared_ptr<const Dataset> open(const std::string& path, Split part, const DataOptions& options) try {
+std::shared_ptr<const Dataset> open(const std::string& path, Split part, const DataOptions& options) {
   const std::vector<std::string> classes = classes_of(path, part);
   std::vector<Entry> entries = list_split(path, part, classes);
   Dim side = options.img_size;
@@ -127,8 +127,6 @@ std::shared_ptr<const Dataset> open(const std::string& path, Split part, const D
                    .width = side,
                    .normalisation = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}};
   return std::make_shared<ImageFolder>(std::move(info), std::move(entries));
-} catch (const fs::filesystem_error& error) {
-  fail<FileError>(error.path1().string(), ": ", error.code().message());
 }
 
 bool has(const fs::path& folder, Split part) { return fs::is_directory(folder / name_of(part)); }

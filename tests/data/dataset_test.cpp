@@ -135,6 +135,14 @@ TEST_CASE("what is not a data set is said, with a hint") {
   CHECK(contains(error_of(folder.path("python")), "Python"));
 }
 
+TEST_CASE("what the system refuses is a FileError with the path") {
+  const TempFolder folder;
+  std::filesystem::create_directory_symlink(folder.path("loop"), folder.path("loop"));
+  CHECK(contains(message_of([&] { open_dataset(folder.path("loop"), Split::train); }), "loop: Too many levels"));
+  std::filesystem::create_directory_symlink(folder.path("train"), folder.path("train"));
+  CHECK(contains(message_of([&] { available_splits(folder.path()); }), "train: Too many levels"));
+}
+
 TEST_CASE("val_split: fixed by the data alone, even over the classes, in data-set order, disjoint") {
   const TempFolder folder;
   std::vector<int> labels;
