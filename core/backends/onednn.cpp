@@ -75,6 +75,11 @@ Layout preferred_layout(DType dtype, const Shape& shape) {
   return Layout::channel_blocked(isa_has(dnnl::cpu_isa::avx512_core) ? 16 : 8);
 }
 
+Shape whole_blocks(Shape shape, Layout layout) {
+  shape[1] = layout.blocks(shape) * layout.block;
+  return shape;
+}
+
 Desc describe(const Shape& shape, DType dtype, Layout layout) {
   const Dims dims = dims_of(shape);
   const bool spatial = shape.rank() > 2;

@@ -29,6 +29,10 @@ Layout preferred_layout(DType dtype, const Shape& shape);
 /// True if preferred_layout(dtype, …) is channels-last.
 bool prefers_channels_last(DType dtype);
 
+/// `shape` with its channels rounded up to whole blocks, which the layout holds anyway: oneDNN's fast kernels want
+/// that, where zeros give zeros.
+Shape whole_blocks(Shape shape, Layout layout);
+
 /// A tensor's place in memory, as oneDNN describes it. Rank 1 to 5. The layout must be plain, blocked by 8 or 16, or
 /// channels-last.
 Desc describe(const Shape& shape, DType dtype, Layout layout = {});

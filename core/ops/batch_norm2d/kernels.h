@@ -51,11 +51,14 @@ class BatchNorm2dKernels final {
 namespace reference {
 extern const BatchNorm2dKernels batch_norm2d;  // plain loops: the specification
 }
+namespace onednn {
+extern const BatchNorm2dKernels batch_norm2d;  // f32 and bf16; in evaluation it leaves the work to the two others
+}
 namespace simd {
 extern const BatchNorm2dKernels batch_norm2d;  // own vector code over blocked and channels-last f32 and bf16
 }
 
 /// Fastest first; the last one accepts everything.
-inline constexpr std::array batch_norm2d_kernels{&simd::batch_norm2d, &reference::batch_norm2d};
+inline constexpr std::array batch_norm2d_kernels{&simd::batch_norm2d, &onednn::batch_norm2d, &reference::batch_norm2d};
 
 }  // namespace fanin

@@ -22,12 +22,6 @@ Dim padding_after(Dim input, Dim output, Dim kernel, Dim stride, Dim padding) {
 Shape input_shape(const Pool2dGeometry& g) { return {g.N, g.C, g.IH, g.IW}; }
 Shape output_shape(const Pool2dGeometry& g) { return {g.N, g.C, g.OH, g.OW}; }
 
-/// The same with channels rounded up to whole blocks, which the layout holds anyway: zeros pool to zeros.
-Shape whole_blocks(Shape shape, Layout layout) {
-  shape[1] = layout.blocks(shape) * layout.block;
-  return shape;
-}
-
 Pooling make_pooling(const Pool2dGeometry& g, DType dtype, bool max) {
   Pooling p;
   p.x_layout = preferred_layout(dtype, input_shape(g));

@@ -143,7 +143,7 @@ TEST_CASE("bf16 agrees with f32 to its precision, on every backend") {
     if (std::isinf(card.bf16_tolerance)) return;
     const BackendScope reference(Backend::reference);
     const Outcome expected = run(card, sample, DType::f32, DType::bf16);
-    for (const Backend backend : {Backend::reference, Backend::automatic}) {
+    for (const Backend backend : {Backend::reference, Backend::onednn, Backend::automatic}) {
       CAPTURE(name_of(backend));
       const BackendScope scope(backend);
       compare(run(card, sample, DType::bf16, DType::bf16), expected, card.bf16_tolerance);
