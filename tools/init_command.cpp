@@ -4,6 +4,7 @@
 #include "init/rules.h"
 #include "tools/command.h"
 #include "tools/flags.h"
+#include "tools/init_batch.h"
 #include "tools/progress.h"
 #include "tools/weights_file.h"
 
@@ -14,6 +15,7 @@ namespace {
 constexpr std::string_view examples =
     R"(  fanin init --model resnext29-8x64d --init resnext --seed 1 --output w.safetensors
   fanin init --model resnet18 --init kaiming_normal:mode=fan_out --explain
+  fanin init --model plain --init lsuv --data shapes --explain
   fanin init --model lenet --init '*.bias=0; classifier*=xavier_uniform; pytorch' --explain --json
 )";
 
@@ -21,17 +23,25 @@ struct Arguments {
   std::string init;
   std::string output;
   bool explain = false;
+  DataFlags data;
   ModelFlags model;
 };
 
 Outcome initialise_model(const Arguments& a, const Common& common, Console& console) {
   check<UsageError>(!a.model.model.empty(), "--model is needed");
   check<UsageError>(a.explain || !a.output.empty(), "--output FILE or --explain, or both, say what to do");
-  const ModelChoice choice = choose_model(a.model.model, a.model.arguments());
+  ModelArguments suggested;
+  BatchSource batch;
+  if (!a.data.data.empty()) {
+    const auto train = open_train_val(a.data.data, a.data.options()).train;
+    suggested = suggested_arguments(train->info());
+    batch = init_batch(train, a.data.normalisation(train->info().normalisation, train->info().channels), common.seed);
+  }
+  const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested);
   const Rules rules = parse_rules(a.init.empty() ? choice.info->rules : a.init);
   const auto net = choice.build();
   Generator generator(common.seed);
-  const InitReport report = initialise(*net, rules, generator);
+  const InitReport report = initialise(*net, rules, generator, batch);
   if (a.explain) console.result(report.text());
   Outcome outcome;
   outcome.json = Json::parse(report.json(), "report");
@@ -53,6 +63,8 @@ Command init_command() {
   return {"init", "builds a model, applies initialiser rules, writes the weights", examples, [](Options& options) {
             auto a = std::make_shared<Arguments>();
             a->model.declare(options);
+            a->data.data.clear();  // needed only by schemes that look at data
+            a->data.declare(options);
             options.heading("Initialisation");
             options.add("init", &a->init, "a rule set, a scheme for every weight, rules as text, or a JSON file",
                         "RULES");

@@ -5,6 +5,7 @@
 
 #include "core/nearest.h"
 #include "init/rules.h"
+#include "tools/init_batch.h"
 #include "tools/machine.h"
 #include "tools/recipe.h"
 
@@ -34,10 +35,12 @@ void freeze(Module& net, const std::vector<std::string>& globs) {
 }
 
 /// The parameters' first values; returns the rules they came from.
-std::string set_parameters(Module& net, const TrainArguments& a, std::uint64_t seed, std::string_view published) {
+std::string set_parameters(Module& net, const TrainArguments& a, std::uint64_t seed, std::string_view published,
+                           const TrainData& data) {
   if (a.initial_weights.empty()) {
     Generator generator(seed);
-    return initialise(net, parse_rules(a.init.empty() ? published : a.init), generator).rules;
+    const Rules rules = parse_rules(a.init.empty() ? published : a.init);
+    return initialise(net, rules, generator, init_batch(data.train, data.normalisation, seed)).rules;
   }
   const WeightsFile file = load_weights(a.initial_weights);
   try {
@@ -70,7 +73,7 @@ TrainSetup prepare_training(const TrainArguments& a, std::uint64_t seed, const T
                    .val = data.val,
                    .normalisation = data.normalisation,
                    .net = choice.build()};
-  const std::string rules = set_parameters(*setup.net, a, seed, choice.info->rules);
+  const std::string rules = set_parameters(*setup.net, a, seed, choice.info->rules, data);
   to(*setup.net, setup.dtype);
   freeze(*setup.net, a.freeze);
   setup.info = {.model = std::string(choice.name()),

@@ -3,6 +3,7 @@
 #include <memory>
 #include <set>
 
+#include "init/fan.h"
 #include "tools/command.h"
 #include "tools/flags.h"
 #include "tools/flops.h"
@@ -18,6 +19,7 @@ constexpr std::string_view examples =
     R"(  fanin summary --model resnext29-8x64d
   fanin summary --model resnext50-32x4d --img-size 224 --batch-size 32
   fanin summary --weights runs/cifar --json
+  fanin summary --model resnext50-32x4d --fans
 )";
 
 struct Arguments {
@@ -25,6 +27,7 @@ struct Arguments {
   std::int64_t img_size = 0;
   std::int64_t batch_size = 1;
   std::string precision = "f32";
+  bool fans = false;
   ModelFlags model;
 };
 
@@ -61,6 +64,21 @@ Json row_of(const TraceEntry& entry, Dim parameters, Totals& totals, Table& tabl
   row.set("shape", Json::list(std::vector<Dim>(entry.output.shape.begin(), entry.output.shape.end())));
   row.set("parameters", parameters).set("flops", work).set("activation_bytes", bytes).set("kernel", kernel);
   return row.set("layout", text(entry.output.layout));
+}
+
+/// Fans of every weight as PyTorch counts them, and by the group that an input really reaches.
+Json list_fans(Module& net, Console& console) {
+  Table table({"layer", "type", "weight", "fan_in", "fan_out", "aware fan_in", "aware fan_out"}, "lllrrrr");
+  Json::Array rows;
+  for (const LayerFans& one : layer_fans(net)) {
+    table.add({one.path, std::string(one.type), text(one.weight), text(one.torch.in), text(one.torch.out),
+               text(one.aware.in), text(one.aware.out)});
+    Json row = Json::object();
+    row.set("layer", one.path).set("fan_in", one.torch.in).set("fan_out", one.torch.out);
+    rows.push_back(row.set("aware_fan_in", one.aware.in).set("aware_fan_out", one.aware.out));
+  }
+  console.result("\n", table.text());
+  return rows;
 }
 
 Outcome summarise(const Arguments& a, Console& console) {
@@ -105,6 +123,7 @@ Outcome summarise(const Arguments& a, Console& console) {
                  " parameters (", bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))),
                  "), ", brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
   Outcome outcome;
+  if (a.fans) outcome.json.set("fans", list_fans(*net, console));
   outcome.json.set("model", choice.name()).set("parameters", parameters).set("flops", totals.flops);
   outcome.json.set("activation_bytes", totals.activations).set("layers", std::move(rows));
   return outcome;
@@ -117,6 +136,7 @@ Command summary_command() {
           [](Options& options) {
             auto a = std::make_shared<Arguments>();
             a->model.declare(options);
+            options.add("fans", &a->fans, "fan_in and fan_out of every layer, by PyTorch's count and by groups");
             options.add("weights", &a->weights, "a weights file or a run folder, in place of --model", "FILE");
             options.heading("Input");
             options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");

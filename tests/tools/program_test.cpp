@@ -107,6 +107,29 @@ TEST_CASE("init writes weights that train takes, and refuses those of another mo
   CHECK(!fs::exists(folder / "c"));
 }
 
+TEST_CASE("init looks at data where a scheme needs it, and says so where there is none") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 20);
+  const std::string model = " --model plain --model-arg depth=4 width=8 norm=none --init lsuv";
+  const Ran without = call(folder, "init --explain" + model);
+  CHECK(without.code != 0);
+  CHECK(without.err.find("--data") != std::string::npos);
+  const json report = run_json(folder, "init --explain --data cifar" + model);
+  REQUIRE(report["rescaled"].size() == 4);
+  for (const json& step : report["rescaled"]) CHECK(step["after"].get<double>() == doctest::Approx(1).epsilon(0.06));
+  const Ran trained =
+      call(folder, "train --data cifar --recipe none --max-steps 1 --batch-size 10 --output run" + model);
+  CHECK(trained.code == 0);
+}
+
+TEST_CASE("summary --fans counts a group's outputs where PyTorch counts all") {
+  const Folder folder;
+  const json summary = run_json(folder, "summary --fans --model resnext50-32x4d");
+  REQUIRE(summary["fans"].size() == 54);
+  CHECK(summary["fans"][2]["fan_out"] == 1152);
+  CHECK(summary["fans"][2]["aware_fan_out"] == 36);
+}
+
 TEST_CASE("summary counts the published network's parameters") {
   const Folder folder;
   const json summary = run_json(folder, "summary --model resnext29-8x64d");
