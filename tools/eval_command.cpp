@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/autocast.h"
 #include "core/io/npy.h"
 #include "tools/command.h"
 #include "tools/evaluate.h"
@@ -84,6 +85,7 @@ Outcome eval(Arguments& a, const Options& options, Console& console) {
   check<UsageError>(!a.weights.empty(), "--weights is needed: a safetensors file or a run folder");
   check<UsageError>(a.batch_size > 0, "--batch-size: expected 1 or more, got ", a.batch_size);
   const DType dtype = parse_precision(a.precision);
+  const Autocast autocast(autocast_for(a.precision, console));
   const WeightsFile file = load_weights(a.weights);
   fill_from(file.info, a, options);
   const Split split = choose_split(a);
@@ -136,7 +138,7 @@ Command eval_command() {
             options.add("logits", &a->logits, "writes [samples, classes] f32 in data-set order", "OUT.npy");
             options.add("batch-size", &a->batch_size, "images at a time");
             options.shorten("batch-size", 'b');
-            options.add("precision", &a->precision, "f32 or f64", "TYPE");
+            options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
             a->data.declare(options);
             a->model.declare(options);
             return Command::Body([a, &options](const Common&, Console& console) { return eval(*a, options, console); });

@@ -1,5 +1,7 @@
 #include "tools/flags.h"
 
+#include "core/autocast.h"
+
 namespace fanin {
 
 void DataFlags::declare(Options& options) {
@@ -52,10 +54,16 @@ ModelArguments ModelFlags::arguments() const {
 }
 
 DType parse_precision(std::string_view precision) {
-  if (precision == "f32") return DType::f32;
+  if (precision == "f32" || precision == "bf16") return DType::f32;
   if (precision == "f64") return DType::f64;
-  fail<UsageError>("--precision: expected f32 or f64, got '", precision, "'",
-                   precision == "bf16" ? "; training in bf16 is not built yet" : "");
+  fail<UsageError>("--precision: expected f32, bf16 or f64, got '", precision, "'");
+}
+
+bool autocast_for(std::string_view precision, Console& console) {
+  if (precision != "bf16") return false;
+  if (!multiplies_bf16())
+    console.warn("this machine does not multiply bf16 (that takes avx512_bf16 or AMX): going on in f32");
+  return multiplies_bf16();
 }
 
 ModelArguments suggested_arguments(const DatasetInfo& info) {

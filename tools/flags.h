@@ -6,6 +6,7 @@
 #include "core/dtype.h"
 #include "data/dataset.h"
 #include "models/models.h"
+#include "tools/console.h"
 #include "tools/options.h"
 
 namespace fanin {
@@ -35,8 +36,11 @@ struct ModelFlags {
   ModelArguments arguments() const;
 };
 
-/// --precision. Throws UsageError for what is none.
+/// --precision: what parameters, pixels and the optimiser are held in; bf16 means f32 with an Autocast scope around it.
+/// Throws UsageError for what is none.
 DType parse_precision(std::string_view precision);
+/// Whether to open an Autocast scope: for bf16, on a machine that multiplies it; others are warned and get f32.
+bool autocast_for(std::string_view precision, Console& console);
 
 /// What a data set says about the model: classes, in_channels, image_size.
 ModelArguments suggested_arguments(const DatasetInfo& info);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <set>
 
+#include "core/autocast.h"
 #include "init/fan.h"
 #include "tools/command.h"
 #include "tools/flags.h"
@@ -85,6 +86,7 @@ Outcome summarise(const Arguments& a, Console& console) {
   check<UsageError>(a.model.model.empty() != a.weights.empty(), "either --model or --weights says what to look at");
   check<UsageError>(a.img_size >= 0 && a.batch_size > 0, "--img-size and --batch-size: expected 1 or more");
   const DType dtype = parse_precision(a.precision);
+  const Autocast autocast(autocast_for(a.precision, console));
   WeightsInfo info;
   if (!a.weights.empty()) info = load_weights(a.weights).info;
   check<UsageError>(a.weights.empty() || !info.model.empty(), a.weights, " does not say which model it belongs to");
@@ -142,7 +144,7 @@ Command summary_command() {
             options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");
             options.add("batch-size", &a->batch_size, "images at a time");
             options.shorten("batch-size", 'b');
-            options.add("precision", &a->precision, "f32 or f64", "TYPE");
+            options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
             return Command::Body([a](const Common&, Console& console) { return summarise(*a, console); });
           }};
 }

@@ -2,6 +2,7 @@
 #include <memory>
 #include <set>
 
+#include "core/autocast.h"
 #include "core/io/atomic_file.h"
 #include "tools/command.h"
 #include "tools/setup.h"
@@ -56,6 +57,7 @@ void write_arguments(RunFolder& folder, const Json& description) {
 
 Outcome train_one(const TrainArguments& arguments, std::uint64_t seed, const TrainData& data, RunFolder folder,
                   const Options& options, Console& console) {
+  const Autocast autocast(autocast_for(arguments.precision, console));
   TrainSetup setup = prepare_training(arguments, seed, data);
   const Json description = describe_run(setup, options);
   console.note(setup.info.model, " with ", count_text(parameter_count(*setup.net)), " parameters, ",

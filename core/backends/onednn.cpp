@@ -1,5 +1,6 @@
 #include "core/backends/onednn.h"
 
+#include "core/autocast.h"
 #include "core/threads.h"
 
 namespace fanin::onednn {
@@ -164,3 +165,7 @@ dnnl::batch_normalization_backward::primitive_desc describe_batch_norm_backward(
 }
 
 }  // namespace fanin::onednn
+
+namespace fanin {
+bool multiplies_bf16() { return onednn::supports(DType::bf16); }
+}  // namespace fanin

@@ -1,7 +1,9 @@
 #include "core/ops/linear.h"
 
+#include "core/autocast.h"
 #include "core/autograd.h"
 #include "core/ops/broadcast.h"
+#include "core/ops/cast.h"
 #include "core/ops/matmul/kernels.h"
 
 namespace fanin {
@@ -35,6 +37,7 @@ void add_rows(Tensor& y, const Tensor& bias) {
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (wants_bf16(x, weight)) return linear(cast(x, DType::bf16), cast(weight, DType::bf16), bias);
   check_arguments(x, weight, bias);
   const MatmulKernel& kernel = choose(matmul_kernels, x.dtype());
   const Tensor in = x.plain();

@@ -1,6 +1,8 @@
 #include "core/ops/conv2d/conv2d.h"
 
+#include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/ops/cast.h"
 #include "core/ops/conv2d/kernels.h"
 
 namespace fanin {
@@ -91,6 +93,7 @@ Attributes attributes_of(const Conv2dGeometry& g) {
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  if (wants_bf16(x, weight)) return conv2d(cast(x, DType::bf16), cast(weight, DType::bf16), bias, options);
   const Conv2dGeometry g = geometry_of(x, weight, bias, options);
   const Conv2dKernels& kernels = choose(conv2d_kernels, g, x.dtype());
   const Tensor w = weight.plain();

@@ -1,11 +1,14 @@
 #include "core/ops/matmul/matmul.h"
 
+#include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/ops/cast.h"
 #include "core/ops/matmul/kernels.h"
 
 namespace fanin {
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (wants_bf16(a, b)) return matmul(cast(a, DType::bf16), cast(b, DType::bf16));
   check(a.defined() && b.defined() && a.rank() == 2 && b.rank() == 2 && a.dim(1) == b.dim(0),
         "matmul: [M, K] times [K, N] expected, got ", a.shape(), " times ", b.shape());
   check<DTypeError>(is_floating(a.dtype()) && a.dtype() == b.dtype(), "matmul: dtypes ", a.dtype(), " and ", b.dtype(),
