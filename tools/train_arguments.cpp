@@ -45,7 +45,8 @@ void TrainArguments::declare(Options& options) {
   options.add("max-steps", &max_steps, "optimiser steps, in place of epochs");
   options.add("batch-size", &batch_size, "images a step");
   options.shorten("batch-size", 'b');
-  options.add("precision", &precision, "f32, bf16 (mixed, where the machine multiplies it), f64 (reference and OpenBLAS)", "TYPE");
+  options.add("precision", &precision,
+              "f32, bf16 (mixed, where the machine multiplies it), f64 (reference and OpenBLAS)", "TYPE");
   options.add("opt", &opt, "sgd, adam or adamw", "NAME");
   options.add("lr", &lr, "learning rate; the highest one of a schedule");
   options.add("momentum", &momentum, "of sgd");

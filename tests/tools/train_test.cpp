@@ -196,6 +196,28 @@ TEST_CASE("f64 trains, frozen parameters stay, several seeds report their spread
   CHECK(fs::exists(folder / "many/seed-1/report.html"));
 }
 
+TEST_CASE("in bf16 the first losses are those of f32 to its precision, on any machine") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 40);
+  const auto losses = [&](const std::string& precision) {
+    const Ran ran = call(
+        folder, tiny + " --max-steps 2 --log-interval 1 --seed 3 --overwrite --output run --precision " + precision);
+    INFO(ran.err);
+    REQUIRE(ran.code == 0);
+    std::vector<double> result;
+    std::istringstream lines(content(folder / "run/metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);)
+      if (const json row = json::parse(line); row.contains("loss") && row["loss"].is_number())
+        result.push_back(row["loss"]);
+    return result;
+  };
+  const std::vector<double> exact = losses("f32");
+  const std::vector<double> rounded = losses("bf16");
+  REQUIRE(exact.size() >= 2);
+  REQUIRE(rounded.size() == exact.size());
+  for (std::size_t i = 0; i < exact.size(); ++i) CHECK(rounded[i] == doctest::Approx(exact[i]).epsilon(0.05));
+}
+
 TEST_CASE("a loss that is not finite ends with 4 and names the place") {
   const Folder folder;
   write_cifar(folder / "cifar", 60);
@@ -227,7 +249,7 @@ TEST_CASE("impossible wishes are refused before anything is written") {
   const std::vector<std::pair<std::string, std::string>> wrong{
       {"--batch-size 21", "--batch-size"},
       {"--batch-size 0", "--batch-size"},
-      {"--precision bf16", "--precision"},
+      {"--precision f16", "--precision"},
       {"--epochs 2 --max-steps 3", "--max-steps"},
       {"--epochs -1", "--epochs"},
       {"--opt sdg", "--opt"},
