@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/dtype.h"
+#include "core/simd.h"
 
 namespace fanin {
 
@@ -26,35 +27,67 @@ struct LanesOf<16> {
 template <int L>
 using Lanes = typename LanesOf<L>::Float;
 
-// Values are passed by reference: by value, their calling convention would depend on the instruction set.
+// Values are passed by reference: by value, their calling convention would depend on the instruction set. Instructions
+// are named where GCC takes a vector apart (conversions, std::fma). Intrinsics could not be called: these functions are
+// inlined into code that alone knows its instruction set, `set`.
 
-template <int L>
+template <int L, Isa set>
 [[gnu::always_inline]] inline void load(Lanes<L>& to, const float* from) {
   std::memcpy(&to, from, sizeof to);
 }
 
-template <int L>
+template <int L, Isa set>
 [[gnu::always_inline]] inline void load(Lanes<L>& to, const bfloat16* from) {
+  using Word = typename LanesOf<L>::Word;
   typename LanesOf<L>::Half half;
   std::memcpy(&half, from, sizeof half);
-  const typename LanesOf<L>::Word word = __builtin_convertvector(half, typename LanesOf<L>::Word) << 16;
+  Word word;
+#if defined(__x86_64__)
+  if constexpr (L == 16 && set >= Isa::avx512)
+    __asm__("vpmovzxwd %1, %0" : "=v"(word) : "vm"(half));
+  else
+#endif
+    word = __builtin_convertvector(half, Word);
+  word <<= 16;
   std::memcpy(&to, &word, sizeof to);
 }
 
-template <int L>
+/// r = a · b + c; rounded once but where the instruction set has nothing for it.
+template <int L, Isa set>
+[[gnu::always_inline]] inline void fused(Lanes<L>& r, const Lanes<L>& a, const Lanes<L>& b, const Lanes<L>& c) {
+#if defined(__x86_64__)
+  if constexpr (set >= (L == 16 ? Isa::avx512 : Isa::avx2)) {
+    Lanes<L> sum = c;
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "vm"(b));
+    r = sum;
+    return;
+  }
+#endif
+  r = a * b + c;
+}
+
+template <int L, Isa set>
 [[gnu::always_inline]] inline void store(float* to, const Lanes<L>& from) {
   std::memcpy(to, &from, sizeof from);
 }
 
 /// Rounds to nearest, ties to even, as bfloat16's constructor does.
-template <int L>
+template <int L, Isa set>
 [[gnu::always_inline]] inline void store(bfloat16* to, const Lanes<L>& from) {
+  typename LanesOf<L>::Half half;
+#if defined(__x86_64__)
+  if constexpr (L == 16 && set == Isa::avx512_bf16) {
+    __asm__("vcvtneps2bf16 %1, %0" : "=v"(half) : "v"(from));
+    std::memcpy(static_cast<void*>(to), &half, sizeof half);
+    return;
+  }
+#endif
   using Word = typename LanesOf<L>::Word;
   Word word;
   std::memcpy(&word, &from, sizeof word);
   const Word rounded = (word + 0x7fffU + ((word >> 16) & 1U)) >> 16;
   const Word result = (word & 0x7fffffffU) > 0x7f800000U ? (word >> 16) | 0x40U : rounded;
-  const typename LanesOf<L>::Half half = __builtin_convertvector(result, typename LanesOf<L>::Half);
+  half = __builtin_convertvector(result, typename LanesOf<L>::Half);
   std::memcpy(static_cast<void*>(to), &half, sizeof half);
 }
 

@@ -24,7 +24,7 @@ std::string processor() {
 }
 
 std::string_view name_of(Isa isa) {
-  constexpr std::array<std::string_view, 3> names{"generic", "avx2", "avx512"};
+  constexpr std::array<std::string_view, 4> names{"generic", "avx2", "avx512", "avx512_bf16"};
   return names[static_cast<std::size_t>(isa)];
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -6,9 +7,10 @@
 #include "core/simd.h"
 #include "core/threads.h"
 
-// Panels of 16 (or 8) channels, each taken by one thread from its statistics to its result, so that the second and
-// third pass over a panel find it in the cache. Sums run in f32 over 256 rows and from there in f64. The ReLU's mask is
-// not kept: backward computes the sign of y again from x.
+// Panels of 16 (or 8) channels, each taken by one thread from its statistics to its result, so that the second pass
+// over a panel finds it in the cache. Loops work on copies of what they need: a store might change what lies in memory.
+// Sums run in f32 over 256 rows and from there in f64. The ReLU's mask is not kept: backward computes the sign of y
+// again from x.
 
 namespace fanin::simd {
 
@@ -57,26 +59,31 @@ void put(float* vector, Dim C, Dim panel, const Lanes<L>& values) {
   std::memcpy(vector + panel * L, &values, static_cast<std::size_t>(std::min<Dim>(L, C - panel * L)) * sizeof(float));
 }
 
-/// What normalises a panel: y = (x − mean) · scale + bias.
+/// What normalises a panel: y = x · scale + shift, where scale = weight / √(variance + ε), shift = bias − mean · scale.
 template <int L>
 struct Factors {
-  Lanes<L> mean, inverse, scale, bias;
+  Lanes<L> mean, inverse, scale, shift;
 };
 
 template <int L>
 Factors<L> factors(const Tensor& mean, const Tensor& variance, const Tensor& weight, const Tensor& bias, double eps,
                    Dim panel) {
-  Factors<L> f{take<L>(mean, panel), {}, {}, take<L>(bias, panel)};
+  Factors<L> f{take<L>(mean, panel), {}, {}, {}};
   const Lanes<L> var = take<L>(variance, panel);
   const Lanes<L> w = take<L>(weight, panel);
-  for (int l = 0; l < L; ++l) f.inverse[l] = static_cast<float>(1 / std::sqrt(static_cast<double>(var[l]) + eps));
-  f.scale = w * f.inverse;
+  const Lanes<L> b = take<L>(bias, panel);
+  for (int l = 0; l < L; ++l) {
+    f.inverse[l] = static_cast<float>(1 / std::sqrt(static_cast<double>(var[l]) + eps));
+    f.scale[l] = w[l] * f.inverse[l];
+    f.shift[l] = static_cast<float>(static_cast<double>(b[l]) -
+                                    static_cast<double>(f.mean[l]) * static_cast<double>(f.scale[l]));
+  }
   return f;
 }
 
 /// Σ f(row) for two sums at once, by lanes: f(offset, a, b) adds one row to a and b.
 template <int L, class F>
-[[gnu::always_inline]] inline void sum_rows(const Panels& p, Dim panel, std::array<double, L>& a,
+[[gnu::always_inline]] inline void sum_rows(const Panels p, Dim panel, std::array<double, L>& a,
                                             std::array<double, L>& b, F& f) {
   a.fill(0);
   b.fill(0);
@@ -100,96 +107,109 @@ template <int L, class F>
 
 /// Calls f(offset) for every row of a panel.
 template <class F>
-[[gnu::always_inline]] inline void for_each_row(const Panels& p, Dim panel, F& f) {
+[[gnu::always_inline]] inline void for_each_row(const Panels p, Dim panel, F& f) {
   for (Dim s = 0; s < p.segments; ++s) {
     Dim at = panel * p.panel_stride + s * p.segment_stride;
     for (Dim r = 0; r < p.rows; ++r, at += p.stride) f(at);
   }
 }
 
+/// Mean and variance from one pass: sums of x − K and (x − K)² about K, the panel's first row. Where K turns out to lie
+/// so far off that the difference of squares loses digits, a second pass takes the mean for K.
 template <int L, class T>
 void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* variance) {
-  std::array<double, L> sum, unused;
-  vectorized([&]() __attribute__((always_inline)) {
-    auto add = [&](Dim at, Lanes<L> & a, Lanes<L>&) __attribute__((always_inline)) {
-      Lanes<L> v;
-      load<L>(v, x + at);
-      a += v;
-    };
-    sum_rows<L>(p, panel, sum, unused, add);
-  });
-  Lanes<L> centre;
-  for (int l = 0; l < L; ++l)
-    centre[l] = static_cast<float>(sum[static_cast<std::size_t>(l)] / static_cast<double>(p.values));
+  const auto n = static_cast<double>(p.values);
+  Lanes<L> centre, spread;
+  load<L, Isa::generic>(centre, x + panel * p.panel_stride);
+  for (int pass = 0; pass < 2; ++pass) {
+    std::array<double, L> sum, squares;
+    vectorized([&]<Isa set>() __attribute__((always_inline)) {
+      auto add = [=](Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
+        Lanes<L> v;
+        load<L, set>(v, x + at);
+        v -= centre;
+        a += v;
+        fused<L, set>(b, v, v, b);
+      };
+      sum_rows<L>(p, panel, sum, squares, add);
+    });
+    bool close = true;
+    for (int l = 0; l < L; ++l) {
+      const double offset = sum[static_cast<std::size_t>(l)] / n;
+      const double var = std::max(0.0, squares[static_cast<std::size_t>(l)] / n - offset * offset);
+      close = close && !(offset * offset > 64 * var);
+      centre[l] = static_cast<float>(static_cast<double>(centre[l]) + offset);
+      spread[l] = static_cast<float>(var);
+    }
+    if (close) break;
+  }
   put<L>(mean, p.C, panel, centre);
-  std::array<double, L> squares;
-  vectorized([&]() __attribute__((always_inline)) {
-    auto add = [&](Dim at, Lanes<L> & a, Lanes<L>&) __attribute__((always_inline)) {
-      Lanes<L> v;
-      load<L>(v, x + at);
-      v -= centre;
-      a += v * v;
-    };
-    sum_rows<L>(p, panel, squares, unused, add);
-  });
-  Lanes<L> spread;
-  for (int l = 0; l < L; ++l)
-    spread[l] = static_cast<float>(squares[static_cast<std::size_t>(l)] / static_cast<double>(p.values));
   put<L>(variance, p.C, panel, spread);
 }
 
 template <int L, bool relu, class T>
 void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, T* y) {
-  const Lanes<L> zero = {};
-  vectorized([&]() __attribute__((always_inline)) {
-    auto row = [&](Dim at) __attribute__((always_inline)) {
+  vectorized([&]<Isa set>() __attribute__((always_inline)) {
+    auto row = [ =, scale = f.scale, shift = f.shift, zero = Lanes<L>{} ](Dim at) __attribute__((always_inline)) {
       Lanes<L> v;
-      load<L>(v, x + at);
-      v = (v - f.mean) * f.scale + f.bias;
-      if constexpr (relu) v = v < 0 ? zero : v;  // keeps NaN
-      store<L>(y + at, v);
+      load<L, set>(v, x + at);
+      fused<L, set>(v, v, scale, shift);
+      if constexpr (relu) v = zero > v ? zero : v;  // keeps NaN
+      store<L, set>(y + at, v);
     };
     for_each_row(p, panel, row);
   });
 }
 
+/// x, and the gradient that passes the ReLU.
+template <int L, bool relu, Isa set, class T>
+[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* x, const Lanes<L>& scale,
+                                            const Lanes<L>& shift) {
+  load<L, set>(v, x);
+  load<L, set>(g, dy);
+  if constexpr (!relu) return;
+  Lanes<L> y;
+  fused<L, set>(y, v, scale, shift);
+  g = y > 0 ? g : Lanes<L>{};
+}
+
 template <int L, bool relu, class T>
 void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool through, const T* x, const T* dy, T* dx,
                     float* dweight, float* dbias) {
-  const Lanes<L> zero = {};
-  // The gradient that passes the ReLU, and x less its mean.
-  auto incoming = [&](Dim at, Lanes<L> & g, Lanes<L> & v) __attribute__((always_inline)) {
-    load<L>(v, x + at);
-    v -= f.mean;
-    load<L>(g, dy + at);
-    if constexpr (relu) g = v * f.scale + f.bias > 0 ? g : zero;
-  };
   std::array<double, L> db, dw;
-  vectorized([&]() __attribute__((always_inline)) {
-    auto add = [&](Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
+  vectorized([&]<Isa set>() __attribute__((always_inline)) {
+    auto add = [ =, scale = f.scale, shift = f.shift, mean = f.mean ](Dim at, Lanes<L> & a, Lanes<L> & b)
+        __attribute__((always_inline)) {
       Lanes<L> g, v;
-      incoming(at, g, v);
+      incoming<L, relu, set>(g, v, dy + at, x + at, scale, shift);
       a += g;
-      b += g * v;
+      fused<L, set>(b, g, v - mean, b);
     };
     sum_rows<L>(p, panel, db, dw, add);
   });
-  Lanes<L> bias, weight, shift = {}, slope = {};
+  // dx = (g − Σg/n − (x − mean) · inverse² · Σg(x − mean)/n) · scale, as g · scale + x · slope + offset.
+  Lanes<L> bias, weight, slope = {}, offset = {};
   for (int l = 0; l < L; ++l) {
-    const double sum = dw[static_cast<std::size_t>(l)] * static_cast<double>(f.inverse[l]);
-    bias[l] = static_cast<float>(db[static_cast<std::size_t>(l)]);
-    weight[l] = static_cast<float>(sum);
+    const auto lane = static_cast<std::size_t>(l);
+    const auto inverse = static_cast<double>(f.inverse[l]);
+    const auto scale = static_cast<double>(f.scale[l]);
+    const auto n = static_cast<double>(p.values);
+    bias[l] = static_cast<float>(db[lane]);
+    weight[l] = static_cast<float>(dw[lane] * inverse);
     if (!through) continue;
-    shift[l] = static_cast<float>(db[static_cast<std::size_t>(l)] / static_cast<double>(p.values));
-    slope[l] = static_cast<float>(sum / static_cast<double>(p.values) * static_cast<double>(f.inverse[l]));
+    const double along = -dw[lane] * inverse * inverse / n * scale;
+    slope[l] = static_cast<float>(along);
+    offset[l] = static_cast<float>(-db[lane] / n * scale - static_cast<double>(f.mean[l]) * along);
   }
   put<L>(dbias, p.C, panel, bias);
   put<L>(dweight, p.C, panel, weight);
-  vectorized([&]() __attribute__((always_inline)) {
-    auto row = [&](Dim at) __attribute__((always_inline)) {
+  vectorized([&]<Isa set>() __attribute__((always_inline)) {
+    auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
       Lanes<L> g, v;
-      incoming(at, g, v);
-      store<L>(dx + at, (g - shift - v * slope) * f.scale);
+      incoming<L, relu, set>(g, v, dy + at, x + at, scale, shift);
+      fused<L, set>(v, v, slope, offset);
+      fused<L, set>(v, g, scale, v);
+      store<L, set>(dx + at, v);
     };
     for_each_row(p, panel, row);
   });
