@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/backends/layouts.h"
 #include "core/tensor.h"
 
 /// The one door to oneDNN. Everything that differs between oneDNN 2.6 and 3.x is here, so that an operator's onednn.cpp
@@ -21,13 +22,6 @@ const dnnl::engine& engine();
 /// Whether oneDNN has fast kernels for this dtype here: f32 from AVX2 on; bf16 where the machine multiplies it
 /// (avx512_bf16 or AMX). Follows ONEDNN_MAX_CPU_ISA.
 bool supports(DType dtype);
-
-/// The layout that oneDNN's convolutions are fastest in, measured (tools/bench/README.md): blocks of 16 with AVX-512,
-/// of 8 with AVX2; channels-last for bf16 where AMX multiplies it.
-Layout preferred_layout(DType dtype, const Shape& shape);
-
-/// True if preferred_layout(dtype, …) is channels-last.
-bool prefers_channels_last(DType dtype);
 
 /// `shape` with its channels rounded up to whole blocks, which the layout holds anyway: oneDNN's fast kernels want
 /// that, where zeros give zeros.

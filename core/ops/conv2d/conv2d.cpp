@@ -136,6 +136,13 @@ std::vector<Sample> samples() {
   result.push_back({"2 groups of 16", {{1, 32, 4, 3}, {32, 16, 3, 3}}, grouped(2)});
   result.push_back({"4 groups of 4", {{2, 16, 5, 5}, {16, 4, 3, 3}}, grouped(4)});
   result.push_back({"4 groups of 8 to 4", {{1, 32, 3, 5}, {16, 8, 3, 3}}, grouped(4)});
+  // What the vector kernel takes: rows longer and shorter than it does at once, blocks that are not full, any padding.
+  const auto narrow = [](Dim groups, Size2 padding) {
+    return [=](const Tensors& in) { return conv2d(in[0], in[1], in[2], {.padding = padding, .groups = groups}); };
+  };
+  result.push_back({"5 groups of 4", {{2, 20, 3, 11}, {20, 4, 3, 3}, {20}}, narrow(5, 1)});
+  result.push_back({"3 groups of 8", {{2, 24, 4, 8}, {24, 8, 3, 3}, {24}}, narrow(3, {2, 0})});
+  result.push_back({"2 groups of 4", {{1, 8, 3, 3}, {8, 4, 3, 3}, {8}}, narrow(2, {0, 2})});
   result.push_back({"empty batch", {{0, 4, 5, 5}, {4, 4, 3, 3}}, grouped(1)});
   return result;
 }

@@ -44,8 +44,11 @@ extern const Conv2dKernels conv2d;  // im2col + gemm; f32 and f64
 namespace onednn {
 extern const Conv2dKernels conv2d;  // f32 and bf16; writes blocked layouts
 }
+namespace simd {
+extern const Conv2dKernels conv2d;  // own vector code for 3×3 in groups of 4 or 8 channels, f32 and bf16
+}
 
 /// Fastest first; the last one accepts everything.
-inline constexpr std::array conv2d_kernels{&onednn::conv2d, &blas::conv2d, &reference::conv2d};
+inline constexpr std::array conv2d_kernels{&simd::conv2d, &onednn::conv2d, &blas::conv2d, &reference::conv2d};
 
 }  // namespace fanin
