@@ -23,12 +23,13 @@ const NamedRules* find_set(std::string_view name) {
   return nullptr;
 }
 
-void add_rule(Rules& rules, std::string_view selector, std::string_view scheme, bool must_decide) {
+void add_rule(Rules& rules, std::string_view selector, std::string_view scheme, bool must_decide,
+              std::string_view needed_by = {}) {
   check<Error>(!selector.empty(), "a rule has no selector: '=", scheme, "'");
-  rules.rules.push_back({std::string(selector), parse_scheme(scheme), must_decide});
+  rules.rules.push_back({std::string(selector), parse_scheme(scheme), must_decide, std::string(needed_by)});
 }
 
-void add_text(Rules& rules, std::string_view text, bool must_decide);
+void add_text(Rules& rules, std::string_view text, bool must_decide, std::string_view needed_by = {});
 
 void add_set(Rules& rules, std::string_view name) {
   const NamedRules* set = find_set(name);
@@ -38,10 +39,10 @@ void add_set(Rules& rules, std::string_view name) {
     fail<Error>("'", name, "' is neither selector=scheme nor a set of rules", did_you_mean(name, names));
   }
   if (rules.drawn_first.empty()) rules.drawn_first = set->drawn_first;
-  add_text(rules, set->text, false);
+  add_text(rules, set->text, false, set->must_decide ? set->name : std::string_view());
 }
 
-void add_text(Rules& rules, std::string_view text, bool must_decide) {
+void add_text(Rules& rules, std::string_view text, bool must_decide, std::string_view needed_by) {
   while (!trimmed(text).empty()) {
     const std::size_t end = std::min(text.find(';'), text.size());
     const std::string_view entry = trimmed(text.substr(0, end));
@@ -51,18 +52,25 @@ void add_text(Rules& rules, std::string_view text, bool must_decide) {
     if (equals == std::string_view::npos)
       add_set(rules, entry);
     else
-      add_rule(rules, trimmed(entry.substr(0, equals)), trimmed(entry.substr(equals + 1)), must_decide);
+      add_rule(rules, trimmed(entry.substr(0, equals)), trimmed(entry.substr(equals + 1)), must_decide, needed_by);
   }
+}
+
+void add_name(Rules& rules, std::string_view entry) {
+  if (!rules.name.empty()) rules.name += "; ";
+  rules.name += entry;
 }
 
 std::string as_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
-/// {"select": …, "scheme": …, argument: value, …} or {"set": …}.
+/// {"select": …, "scheme": …, argument: value, …} or {"set": …}. The rules' name becomes their text.
 void add_json(Rules& rules, const Json& entry) {
   check<Error>(entry.is_object(), "rules: expected {\"select\": …, \"scheme\": …} or {\"set\": …}, got ", entry.dump());
   if (entry.contains("set")) {
     check<Error>(entry.size() == 1 && entry["set"].is_string(), "rules: a set stands alone, got ", entry.dump());
-    return add_set(rules, entry["set"].get<std::string>());
+    const std::string set = entry["set"].get<std::string>();
+    add_set(rules, set);
+    return add_name(rules, set);
   }
   check<Error>(entry.contains("select") && entry["select"].is_string() && entry.contains("scheme"),
                "rules: an entry needs \"select\" and \"scheme\", got ", entry.dump());
@@ -71,6 +79,7 @@ void add_json(Rules& rules, const Json& entry) {
     if (name != "select" && name != "scheme")
       scheme += (scheme.find(':') == std::string::npos ? ":" : ",") + name + "=" + as_text(value);
   add_rule(rules, entry["select"].get<std::string>(), scheme, true);
+  add_name(rules, rules.rules.back().text());
 }
 
 void add_json_text(Rules& rules, const std::string& text) {
@@ -100,6 +109,16 @@ bool is_scheme(std::string_view source) {
   return equals == std::string_view::npos || (colon != std::string_view::npos && colon < equals);
 }
 
+void add_words(Rules& rules, std::string_view source) {
+  if (find_set(source) != nullptr) return add_set(rules, source);
+  if (!is_scheme(source)) return add_text(rules, source, true);
+  // The scheme goes to weights that have fans; those of normalisation layers have none.
+  const SchemeCall call = parse_scheme(source);
+  for (const char* selector : {"Conv*", "Linear", "Embedding"})
+    rules.rules.push_back({.selector = selector, .scheme = call, .must_decide = false});
+  add_text(rules, "*.bias=0; *=default", false);
+}
+
 }  // namespace
 
 const std::vector<NamedRules>& named_rules() {
@@ -110,7 +129,7 @@ const std::vector<NamedRules>& named_rules() {
       {"torchvision", "Conv*=kaiming_normal:mode=fan_out,nonlinearity=relu; BatchNorm*=1; BatchNorm*.bias=0; *=default",
        "", "torchvision's ResNets: convolutions Kaiming normal by fan_out, the rest as PyTorch's constructors"},
       {"zero_gamma", "ResNeXtBottleneck.bn_expand.weight=0; Bottleneck.bn3.weight=0; BasicBlock.bn2.weight=0", "",
-       "residual branches that start at 0 (Goyal et al. 2017), before another set: `zero_gamma; resnext`"},
+       "residual branches that start at 0 (Goyal et al. 2017), before another set: `zero_gamma; resnext`", true},
       {"keras", "*.bias=0; Conv*=xavier_uniform; Linear=xavier_uniform; *=default", "",
        "Keras' layers: Glorot uniform and biases 0"},
   };
@@ -120,20 +139,15 @@ const std::vector<NamedRules>& named_rules() {
 Rules parse_rules(std::string_view source) {
   source = trimmed(source);
   check<Error>(!source.empty(), "the rules are empty; name a set such as 'pytorch' or a scheme");
-  Rules rules{.name = std::string(source)};
+  Rules rules;
   if (source.front() == '{' || source.front() == '[')
-    add_json_text(rules, rules.name);
+    add_json_text(rules, std::string(source));
   else if (source.ends_with(".json"))
-    add_file(rules, rules.name);
-  else if (find_set(source) != nullptr)
-    add_set(rules, source);
-  else if (is_scheme(source)) {
-    // The scheme goes to weights that have fans; those of normalisation layers have none.
-    const SchemeCall call = parse_scheme(source);
-    for (const char* selector : {"Conv*", "Linear", "Embedding"}) rules.rules.push_back({selector, call, false});
-    add_text(rules, "*.bias=0; *=default", false);
-  } else
-    add_text(rules, source, true);
+    add_file(rules, std::string(source));
+  else {
+    rules.name = source;
+    add_words(rules, source);
+  }
   check<Error>(!rules.rules.empty(), "the rules '", source, "' are empty; name a set such as 'pytorch' or a scheme");
   return rules;
 }

@@ -66,6 +66,16 @@ bool fits(const Rule& rule, const Decision& d) {
               meant.empty() ? did_you_mean("", {types.begin(), types.end()}) : text("; did you mean '", meant, "'?"));
 }
 
+/// A set that must decide something has decided nothing.
+[[noreturn]] void fail_needless(const Rules& rules, const std::string& set) {
+  std::string entries;
+  for (const Rule& rule : rules.rules)
+    if (rule.needed_by == set) entries += (entries.empty() ? "" : "; ") + rule.text();
+  fail<Error>("the set '", set,
+              "' does nothing here: the network has none of what its entries name, or rules before it ", "take it (",
+              entries, "); leave it out, or write an entry for the network's own blocks");
+}
+
 void check_fit(const Decision& d) {
   const SchemeCall& call = d.rule->scheme;
   std::string why;
@@ -107,6 +117,10 @@ std::vector<Decision> resolve(Module& net, const Rules& rules, const BatchSource
   }
   for (const Rule& rule : rules.rules)
     if (rule.must_decide && !used.contains(&rule)) fail_undecisive(rules, rule, decisions);
+  for (const Rule& rule : rules.rules)
+    if (!rule.needed_by.empty() &&
+        std::ranges::none_of(used, [&](const Rule* one) { return one->needed_by == rule.needed_by; }))
+      fail_needless(rules, rule.needed_by);
   for (const Decision& d : decisions) check_fit(d);
   return decisions;
 }

@@ -22,14 +22,15 @@ namespace fanin {
 struct Rule {
   std::string selector;
   SchemeCall scheme;
-  bool must_decide = true;  // an error if it decides no parameter; not so in named sets, which serve any network
+  bool must_decide = true;     // an error if it decides no parameter; not so in named sets, which serve any network
+  std::string needed_by = {};  // the named set of which at least one entry must decide, if it is such a set
 
   std::string text() const;  // "Conv*=kaiming_normal:mode=fan_out"
 };
 
 /// An ordered list of rules: for every parameter, the first whose selector fits decides.
 struct Rules {
-  std::string name;  // the set's name, or the text they were read from
+  std::string name;  // the set's name, or the rules as text, also if they came from JSON: parse_rules(name) is the same
   std::vector<Rule> rules = {};
   /// Parameters that draw before the others: the published ResNeXt script draws its classifier first.
   std::string drawn_first = {};
@@ -50,6 +51,7 @@ struct NamedRules {
   std::string_view text;         // its entries
   std::string_view drawn_first;  // see Rules
   std::string_view description;
+  bool must_decide = false;  // an error if none of its entries decides a parameter
 };
 /// Every named set.
 const std::vector<NamedRules>& named_rules();
@@ -91,7 +93,8 @@ struct InitReport {
 /// the message names rule, parameter and shape, and what would fit.
 InitReport initialise(Module& net, const Rules& rules, Generator& generator, const BatchSource& batch = {});
 
-/// What a weights file carries about how it began: "init.seed", "init.rules", and "sha256.<name>" for every tensor.
+/// What a weights file carries about how it began: "init.seed", "init.rules", which parse_rules
+/// takes, and "sha256.<name>" for every tensor.
 Metadata init_metadata(const InitReport& report, const StateDict& state);
 
 }  // namespace fanin

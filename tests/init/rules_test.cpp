@@ -216,6 +216,7 @@ TEST_CASE("rules in JSON are the rules in text") {
     const Rules rules = parse_rules(source);
     REQUIRE(rules.rules.size() == text.rules.size());
     for (std::size_t i = 0; i < rules.rules.size(); ++i) CHECK(rules.rules[i].text() == text.rules[i].text());
+    CHECK(rules.name == "*.bias=0; Conv*=kaiming_normal:mode=fan_out,a=0.2; pytorch");  // what metadata keep
   }
   CHECK_THROWS_AS(parse_rules(folder / "absent.json"), FileError);
   CHECK_THROWS_AS(parse_rules("{\"rules\": [{\"select\": 3}]}"), Error);
@@ -247,6 +248,7 @@ TEST_CASE("errors name entry, parameter, shape and what would do, and leave netw
   contains(message_of(" ; "), {"empty"});
   contains(message_of(""), {"empty"});
   contains(message_of("=0"), {"no selector"});
+  contains(message_of("zero_gamma; resnext"), {"zero_gamma", "does nothing", "BasicBlock.bn2.weight=0"});
 }
 
 TEST_CASE("layer_fans lists both conventions for every layer with fans") {
