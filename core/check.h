@@ -1,6 +1,8 @@
 #pragma once
 
-#include <sstream>
+#include <cstddef>
+#include <initializer_list>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -65,20 +67,38 @@ class ModuleScope final {
   std::string_view outer_;
 };
 
+/// One part of a message: any value that can be streamed, and how. Points to the value; for use within one expression.
+class Part final {
+ public:
+  Part(const char* word);
+  Part(std::string_view word);
+  Part(const std::string& word) : Part(std::string_view(word)) {}
+  template <class T>
+  Part(const T& value)
+      : value_(&value),
+        write_([](std::ostream& out, const Part& part) { out << *static_cast<const T*>(part.value_); }) {}
+  void write(std::ostream& out) const { write_(out, *this); }
+
+ private:
+  const void* value_;
+  std::size_t size_ = 0;  // of a word
+  void (*write_)(std::ostream&, const Part&);
+};
+
 /// The parts, streamed one after the other.
+std::string join(std::initializer_list<Part> parts);
 template <class... Parts>
 std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  return join({Part(parts)...});
 }
+
+/// The same with the running module's path in front.
+std::string message(std::initializer_list<Part> parts);
 
 /// Throws E with `parts` streamed into its message, and the running module's path in front of them.
 template <class E = ShapeError, class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
-  const std::string_view module = current_module();
-  if (module.empty()) throw E(text(parts...));
-  throw E(text("in '", module, "': ", parts...));
+  throw E(message({Part(parts)...}));
 }
 
 /// Throws E unless `condition` holds. The message says which operator, what was expected, what came, and the fix:
