@@ -15,8 +15,8 @@ struct Axis {
   Dim in, out, kernel, stride, padding;
 
   Axis(Dim input, Dim k, Dim s, Dim p) : in(input), out(0), kernel(k), stride(s == 0 ? k : s), padding(p) {
-    check(kernel >= 1 && stride >= 1 && padding >= 0 && padding <= kernel / 2,
-          "max_pool3d: a kernel of at least 1, a stride of at least 1 and a padding of at most half the kernel are "
+    check(all_within(1, {kernel, stride}) && all_within(0, {padding}) && padding <= kernel / 2,
+          "max_pool3d: a kernel and a stride from 1 to below 2³¹ and a padding of at most half the kernel are "
           "needed, got ",
           kernel, ", ", stride, " and ", padding);
     check(in >= 1 && kernel <= in + 2 * padding, "max_pool3d: a window of ", kernel, " does not fit a size of ", in,
@@ -108,15 +108,17 @@ OpInfo max_pool3d_info() {
   const auto call = [](const Shape& x, Pool3dOptions options) {
     return [=] { max_pool3d(Tensor::zeros(x), options); };
   };
-  return {.name = "max_pool3d",
-          .samples = {{"as in C3D", {{2, 3, 4, 4, 6}}, pool({.kernel = {1, 2, 2}})},
-                      {"padded", {{1, 9, 3, 5, 4}}, pool({.kernel = {2, 3, 2}, .stride = {1, 2, 2}, .padding = 1})},
-                      {"overlap", {{1, 2, 4, 3, 5}}, pool({.kernel = 3, .stride = 1})},
-                      {"empty batch", {{0, 2, 3, 3, 3}}, pool({})}},
-          .rejects = {{"rank", call({1, 3, 4, 4}, {}), "[1, 3, 4, 4]"},
-                      {"padding", call({1, 1, 4, 4, 4}, {.kernel = 2, .padding = 2}), "half the kernel"},
-                      {"stride", call({1, 1, 4, 4, 4}, {.kernel = 2, .stride = -1}), "stride"},
-                      {"no window fits", call({1, 1, 4, 1, 4}, {.kernel = 2}), "does not fit"}}};
+  return {
+      .name = "max_pool3d",
+      .samples = {{"as in C3D", {{2, 3, 4, 4, 6}}, pool({.kernel = {1, 2, 2}})},
+                  {"padded", {{1, 9, 3, 5, 4}}, pool({.kernel = {2, 3, 2}, .stride = {1, 2, 2}, .padding = 1})},
+                  {"overlap", {{1, 2, 4, 3, 5}}, pool({.kernel = 3, .stride = 1})},
+                  {"empty batch", {{0, 2, 3, 3, 3}}, pool({})}},
+      .rejects = {{"rank", call({1, 3, 4, 4}, {}), "[1, 3, 4, 4]"},
+                  {"padding", call({1, 1, 4, 4, 4}, {.kernel = 2, .padding = 2}), "half the kernel"},
+                  {"absurd kernel", call({1, 1, 4, 4, 4}, {.kernel = Dim{1} << 62, .padding = Dim{1} << 61}), "2³¹"},
+                  {"stride", call({1, 1, 4, 4, 4}, {.kernel = 2, .stride = -1}), "stride"},
+                  {"no window fits", call({1, 1, 4, 1, 4}, {.kernel = 2}), "does not fit"}}};
 }
 
 }  // namespace fanin

@@ -2,6 +2,7 @@
 
 #include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/ops/arguments.h"
 #include "core/ops/cast.h"
 #include "core/ops/conv2d/kernels.h"
 
@@ -16,9 +17,9 @@ Dim output_size(Dim input, Dim kernel, Dim stride, Dim padding, Dim dilation) {
 }
 
 void check_options(const Conv2dOptions& o) {
-  check(o.stride.h >= 1 && o.stride.w >= 1, "conv2d: stride must be at least 1, got ", o.stride);
-  check(o.dilation.h >= 1 && o.dilation.w >= 1, "conv2d: dilation must be at least 1, got ", o.dilation);
-  check(o.padding.h >= 0 && o.padding.w >= 0, "conv2d: padding cannot be negative, got ", o.padding);
+  check(all_within(1, {o.stride.h, o.stride.w}), "conv2d: stride must be from 1 to below 2³¹, got ", o.stride);
+  check(all_within(1, {o.dilation.h, o.dilation.w}), "conv2d: dilation must be from 1 to below 2³¹, got ", o.dilation);
+  check(all_within(0, {o.padding.h, o.padding.w}), "conv2d: padding must be from 0 to below 2³¹, got ", o.padding);
   check(o.groups >= 1, "conv2d: groups must be at least 1, got ", o.groups);
 }
 
@@ -38,6 +39,8 @@ Conv2dGeometry geometry_of(const Tensor& x, const Tensor& weight, const Tensor& 
   check<DTypeError>(is_floating(x.dtype()) && x.dtype() == weight.dtype(), "conv2d: input is ", x.dtype(),
                     ", weight is ", weight.dtype(), "; both must be the same floating dtype");
   check_options(o);
+  check(all_within(1, {weight.dim(2), weight.dim(3)}), "conv2d: kernel must be from 1 to below 2³¹, got ",
+        Size2(weight.dim(2), weight.dim(3)));
   check_channels(x, weight, o.groups);
   check(!bias.defined() || bias.shape() == Shape{weight.dim(0)}, "conv2d: bias must be [", weight.dim(0), "], got ",
         bias.shape());
@@ -57,8 +60,8 @@ Conv2dGeometry geometry_of(const Tensor& x, const Tensor& weight, const Tensor& 
                          .stride = o.stride,
                          .padding = o.padding,
                          .dilation = o.dilation};
-  check(g.KH >= 1 && g.KW >= 1 && g.OH >= 1 && g.OW >= 1, "conv2d: a kernel of ", Size2(g.KH, g.KW), " with dilation ",
-        o.dilation, " does not fit an input of ", Size2(g.IH, g.IW), " with padding ", o.padding,
+  check(g.OH >= 1 && g.OW >= 1, "conv2d: a kernel of ", Size2(g.KH, g.KW), " with dilation ", o.dilation,
+        " does not fit an input of ", Size2(g.IH, g.IW), " with padding ", o.padding,
         "; pad more or give larger images");
   return g;
 }
@@ -159,6 +162,8 @@ OpInfo conv2d_info() {
                       {"channels", call({1, 6, 5, 5}, {4, 2, 3, 3}, {.groups = 2}), "each group sees 3"},
                       {"groups", call({1, 6, 5, 5}, {4, 2, 3, 3}, {.groups = 4}), "groups=4 must divide"},
                       {"stride", call({1, 6, 5, 5}, {4, 6, 3, 3}, {.stride = 0}), "stride"},
+                      {"padding", call({1, 6, 5, 5}, {4, 6, 3, 3}, {.padding = Dim{1} << 62}), "padding"},
+                      {"dilation", call({1, 6, 5, 5}, {4, 6, 3, 3}, {.dilation = Dim{1} << 62}), "dilation"},
                       {"too small", call({1, 6, 2, 5}, {4, 6, 3, 3}, {}), "does not fit"},
                       {"dtype", call({1, 6, 5, 5}, {4, 6, 3, 3}, {}, DType::f64), "f64"}},
           .high = 1,

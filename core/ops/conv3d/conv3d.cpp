@@ -12,11 +12,7 @@ namespace fanin {
 
 namespace {
 
-constexpr Dim largest = Dim{1} << 32;  // of an option, so that sums of them cannot overflow
-
-bool all_within(Size3 size, Dim low) {
-  return std::min({size.d, size.h, size.w}) >= low && std::max({size.d, size.h, size.w}) < largest;
-}
+bool all_within(Size3 size, Dim low) { return fanin::all_within(low, {size.d, size.h, size.w}); }
 
 Size3 axes(const Shape& shape) { return {shape[2], shape[3], shape[4]}; }
 
@@ -46,16 +42,16 @@ void check_operands(const Tensor& x, const Tensor& weight, const Tensor& bias, D
 }
 
 Conv3dGeometry geometry_of(const Tensor& x, const Tensor& weight, const Conv3dOptions& o) {
-  check(all_within(o.stride, 1), "conv3d: stride must be at least 1, got ", o.stride);
-  check(all_within(o.dilation, 1), "conv3d: dilation must be at least 1, got ", o.dilation);
-  check(all_within(o.padding, 0), "conv3d: padding must be from 0 to 2³², got ", o.padding);
+  check(all_within(o.stride, 1), "conv3d: stride must be from 1 to below 2³¹, got ", o.stride);
+  check(all_within(o.dilation, 1), "conv3d: dilation must be from 1 to below 2³¹, got ", o.dilation);
+  check(all_within(o.padding, 0), "conv3d: padding must be from 0 to below 2³¹, got ", o.padding);
   const Size3 in = axes(x.shape());
   const Size3 k = axes(weight.shape());
-
+  check(all_within(k, 1), "conv3d: kernel must be from 1 to below 2³¹, got ", k);
   const Size3 out{output_size(in.d, k.d, o.stride.d, o.padding.d, o.dilation.d),
                   output_size(in.h, k.h, o.stride.h, o.padding.h, o.dilation.h),
                   output_size(in.w, k.w, o.stride.w, o.padding.w, o.dilation.w)};
-  check(all_within(k, 1) && all_within(out, 1), "conv3d: a kernel of ", k, " with dilation ", o.dilation,
+  check(std::min({out.d, out.h, out.w}) >= 1, "conv3d: a kernel of ", k, " with dilation ", o.dilation,
         " does not fit an input of ", in, " with padding ", o.padding, "; pad more or give larger volumes");
   return {x.dim(0), o.groups, weight.dim(0) / o.groups, weight.dim(1), in, out, k, o.stride, o.padding, o.dilation};
 }

@@ -1,6 +1,7 @@
 #include "core/ops/pool2d/pool2d.h"
 
 #include "core/autograd.h"
+#include "core/ops/arguments.h"
 #include "core/ops/pool2d/kernels.h"
 
 namespace fanin {
@@ -20,9 +21,9 @@ Pool2dGeometry geometry_of(std::string_view op, const Tensor& x, Pool2dOptions o
   check(x.defined() && x.rank() == 4, op, ": input must be [N, C, H, W], got ", x.shape());
   check<DTypeError>(is_floating(x.dtype()), op, ": input must be floating, got ", x.dtype());
   if (o.stride == Size2(0)) o.stride = o.kernel;
-  check(o.kernel.h >= 1 && o.kernel.w >= 1, op, ": kernel must be at least 1, got ", o.kernel);
-  check(o.stride.h >= 1 && o.stride.w >= 1, op, ": stride must be at least 1, got ", o.stride);
-  check(o.padding.h >= 0 && o.padding.w >= 0 && 2 * o.padding.h <= o.kernel.h && 2 * o.padding.w <= o.kernel.w, op,
+  check(all_within(1, {o.kernel.h, o.kernel.w}), op, ": kernel must be from 1 to below 2³¹, got ", o.kernel);
+  check(all_within(1, {o.stride.h, o.stride.w}), op, ": stride must be from 1 to below 2³¹, got ", o.stride);
+  check(all_within(0, {o.padding.h, o.padding.w}) && 2 * o.padding.h <= o.kernel.h && 2 * o.padding.w <= o.kernel.w, op,
         ": padding ", o.padding, " must be between 0 and half the kernel ", o.kernel);
   const Pool2dGeometry g{.N = x.dim(0),
                          .C = x.dim(1),
@@ -87,6 +88,8 @@ OpInfo pool_info(std::string_view name, Pool pool) {
                       {"empty batch", {{0, 3, 4, 4}}, call({.kernel = 2})}},
           .rejects = {{"rank", bad({3, 4, 4}, {.kernel = 2}), "[3, 4, 4]"},
                       {"too small", bad({1, 1, 2, 2}, {.kernel = 3}), "does not fit"},
+                      {"absurd kernel", bad({1, 1, 8, 8}, {.kernel = Dim{1} << 62}), "kernel must be"},
+                      {"absurd padding", bad({1, 1, 8, 8}, {.padding = Dim{1} << 62}), "half the kernel"},
                       {"padding", bad({1, 1, 8, 8}, {.kernel = 2, .padding = 2}), "half the kernel"}}};
 }
 
