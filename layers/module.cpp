@@ -102,10 +102,30 @@ Tensor Module::call(const Tensor& x, const std::function<Tensor(const Tensor&)>&
   Tensor y = body(x);
   for (const OutputHook& hook : std::vector(output_hooks_)) hook(*this, y);  // a hook may add and clear hooks
   if (gradient_hooks_.empty() || !y.requires_grad()) return y;
-  return record({"gradient_hook"}, y, {y}, [this, hooks = gradient_hooks_](const Tensor& dy, Needs) -> Tensors {
-    for (const GradientHook& hook : hooks) hook(*this, dy);
+  if (!place_) place_ = std::make_shared<Module*>(this);
+  const auto run = [place = place_, hooks = gradient_hooks_](const Tensor& dy, Needs) -> Tensors {
+    for (const GradientHook& hook : hooks)
+      if (*place != nullptr) hook(**place, dy);
     return {dy};
-  });
+  };
+  return record({"gradient_hook"}, y, {y}, run);
+}
+
+Module::~Module() {
+  if (place_) *place_ = nullptr;
+}
+
+Module::Module(Module&& other) noexcept { *this = std::move(other); }
+
+Module& Module::operator=(Module&& other) noexcept {
+  if (this == &other) return *this;
+  if (place_) *place_ = nullptr;
+  training_ = other.training_;
+  output_hooks_ = std::move(other.output_hooks_);
+  gradient_hooks_ = std::move(other.gradient_hooks_);
+  place_ = std::move(other.place_);
+  if (place_) *place_ = this;
+  return *this;
 }
 
 void Module::train(bool on) {

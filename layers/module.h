@@ -40,9 +40,9 @@ class Module {
   using GradientHook = std::function<void(Module&, const Tensor& gradient)>;
 
   Module() = default;
-  virtual ~Module() = default;
-  Module(Module&&) = default;
-  Module& operator=(Module&&) = default;
+  virtual ~Module();
+  Module(Module&& other) noexcept;
+  Module& operator=(Module&& other) noexcept;
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
@@ -66,8 +66,8 @@ class Module {
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  /// Calls `hook` with every output of this module, or with the gradient at its output: then the module must stay where
-  /// it is until backward() has run. Hooks stay until cleared; one may add and clear hooks, from the next call on.
+  /// Calls `hook` with every output of this module, or with the gradient at its output, wherever the module is by
+  /// then; not if it is gone. Hooks stay until cleared; one may add and clear hooks, from the next call on.
   void on_output(OutputHook hook) { output_hooks_.push_back(std::move(hook)); }
   void on_gradient(GradientHook hook) { gradient_hooks_.push_back(std::move(hook)); }
   void clear_hooks();
@@ -80,6 +80,7 @@ class Module {
   bool training_ = true;
   std::vector<OutputHook> output_hooks_;
   std::vector<GradientHook> gradient_hooks_;
+  std::shared_ptr<Module*> place_;  // where this module is, for gradient hooks on their way: null once it is gone
 };
 
 struct NamedModule {

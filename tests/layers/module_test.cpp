@@ -133,6 +133,30 @@ TEST_CASE("hooks see a module's output and the gradient at it") {
   CHECK(gradient == Shape{2, 8, 5, 5});
 }
 
+TEST_CASE("a gradient hook is given the module where it is by then, and is not called once it is gone") {
+  const Module* seen = nullptr;
+  const auto hooked = [&] {
+    Sequential net = small_net();
+    set_all(net);
+    net.on_gradient([&](Module& module, const Tensor&) { seen = &module; });
+    return net;
+  };
+  Sequential made = hooked();
+  const Tensor y = made(image());
+  const Sequential moved = std::move(made);
+  backward(y, Tensor::full({2, 4}, 1));
+  CHECK(seen == &moved);
+
+  seen = nullptr;
+  Tensor left;
+  {
+    Sequential net = hooked();
+    left = net(image());
+  }
+  backward(left, Tensor::full({2, 4}, 1));
+  CHECK(seen == nullptr);
+}
+
 TEST_CASE("a frozen parameter gets no gradient, and its convolution does not compute one") {
   Sequential net = small_net();
   set_all(net);
