@@ -52,6 +52,7 @@ void flush_denormals() {
 }
 
 int budget = 0;  // 0: not yet decided
+thread_local bool alone = false;
 
 struct Job {
   void (*run)(void*, int);
@@ -94,10 +95,13 @@ int threads() {
   return budget;
 }
 
+OneThread::OneThread() : outer_(alone) { alone = true; }
+OneThread::~OneThread() { alone = outer_; }
+
 namespace detail {
 
 void parallel(int parts, void (*run)(void*, int), void* body) {
-  if (omp_in_parallel()) {
+  if (alone || omp_in_parallel()) {
     for (int part = 0; part < parts; ++part) run(body, part);
     return;
   }

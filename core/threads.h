@@ -14,6 +14,19 @@ void set_threads(int count);
 /// Number of cores this process may use: affinity and cgroup quota taken together, at least 1.
 int available_cores();
 
+/// Within the scope parallel_for() on this thread runs everything on this thread: for threads of one's own that prepare
+/// something beside the computation, where a pool for each of them would go beyond the budget.
+class OneThread final {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  bool outer_;
+};
+
 namespace detail {
 void parallel(int parts, void (*run)(void* body, int part), void* body);
 }

@@ -161,6 +161,7 @@ class Run final {
   }
 
   void work() {
+    const OneThread alone;
     std::unique_lock lock(mutex_);
     while (true) {
       room_.wait(lock,

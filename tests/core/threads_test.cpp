@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 using namespace fanin;
@@ -59,3 +60,19 @@ TEST_CASE("an exception in a thread comes out of parallel_for, and the next one 
 }
 
 TEST_CASE("a budget below one thread is refused") { CHECK_THROWS_AS(set_threads(0), ShapeError); }
+
+TEST_CASE("within OneThread everything runs on the calling thread, and no longer after it") {
+  const Budget budget(4);
+  const auto others = [] {
+    std::atomic<int> count = 0;
+    parallel_for(1000, 1, [&, caller = std::this_thread::get_id()](Dim, Dim) {
+      if (std::this_thread::get_id() != caller) ++count;
+    });
+    return count.load();
+  };
+  {
+    const OneThread alone;
+    CHECK(others() == 0);
+  }
+  CHECK(others() > 0);
+}
