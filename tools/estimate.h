@@ -12,9 +12,9 @@ struct StepCost {
   std::size_t peak_bytes = 0;  // highest memory of the whole process
 };
 
-/// Runs forward and backward on noise once or, where that is quick, twice (the first pass also prepares kernels), and
-/// leaves no trace in the model: buffers are put back, gradients cleared. Throws what the model throws on images or
-/// labels of these shapes.
+/// Runs forward and backward on noise: once to prepare kernels and memory, then at least once, and up to five times
+/// within a second, of which the quickest counts. Leaves no trace in the model: buffers are put back, gradients
+/// cleared. Throws what the model throws on images or labels of these shapes.
 StepCost measure_step(Module& net, const Shape& images, Dim classes, DType dtype);
 
 /// Memory this process may still get from the system, in bytes; 0 if unknown.
