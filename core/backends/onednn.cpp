@@ -134,6 +134,19 @@ dnnl::primitive_attr attributes() {
   return result;
 }
 
+dnnl::primitive_attr attributes_with(bool add, bool relu) {
+  dnnl::post_ops tail;
+  if (add) tail.append_sum(1.0F);
+#if DNNL_VERSION_MAJOR >= 3
+  if (relu) tail.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+#else
+  if (relu) tail.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
+#endif
+  dnnl::primitive_attr result = attributes();
+  result.set_post_ops(tail);
+  return result;
+}
+
 namespace {
 
 dnnl::normalization_flags batch_norm_flags(bool relu) {

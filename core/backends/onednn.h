@@ -66,16 +66,23 @@ Primitive make_reorder(const Desc& from, const Desc& to);
 
 /// Attributes of every primitive: scratch memory comes from the caller, so that the library holds none.
 dnnl::primitive_attr attributes();
+/// The same with post-operations: the result is added to what lies in the destination, then goes through ReLU.
+dnnl::primitive_attr attributes_with(bool add, bool relu);
 
 /// Creates the descriptor of a forward primitive from the arguments that 2.6 gives to `P::desc` and 3.x to
 /// `P::primitive_desc`.
 template <class P, class... Arguments>
-typename P::primitive_desc describe_forward(const Arguments&... arguments) {
+typename P::primitive_desc describe_forward_with(const dnnl::primitive_attr& attributes,
+                                                 const Arguments&... arguments) {
 #if DNNL_VERSION_MAJOR >= 3
-  return typename P::primitive_desc(engine(), arguments..., attributes());
+  return typename P::primitive_desc(engine(), arguments..., attributes);
 #else
-  return typename P::primitive_desc(typename P::desc(arguments...), attributes(), engine());
+  return typename P::primitive_desc(typename P::desc(arguments...), attributes, engine());
 #endif
+}
+template <class P, class... Arguments>
+typename P::primitive_desc describe_forward(const Arguments&... arguments) {
+  return describe_forward_with<P>(attributes(), arguments...);
 }
 
 /// The same for a backward primitive, whose descriptor wants that of the forward one.

@@ -2,9 +2,11 @@
 
 #include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/ops/add.h"
 #include "core/ops/arguments.h"
 #include "core/ops/cast.h"
 #include "core/ops/conv2d/kernels.h"
+#include "core/ops/elementwise.h"
 
 namespace fanin {
 
@@ -85,29 +87,80 @@ Tensor bias_gradient(const Tensor& dy, DType dtype) {
   return Tensor::from(sums, {shape[1]}).as(dtype);
 }
 
-Attributes attributes_of(const Conv2dGeometry& g) {
+void check_addend(const Tensor& addend, const Tensor& x, const Conv2dGeometry& g) {
+  const Shape y{g.N, g.OC, g.OH, g.OW};
+  check(addend.shape() == y, "conv2d: the addend must be as the result is, ", y, ", got ", addend.shape());
+  check<DTypeError>(addend.dtype() == x.dtype(), "conv2d: input is ", x.dtype(), ", addend is ", addend.dtype());
+}
+
+Tensor run_forward(const Conv2dKernels& kernels, const Conv2dGeometry& g, const Tensor& x, const Tensor& weight,
+                   const Tensor& bias, const Conv2dTail& tail) {
+  const bool has_tail = tail.addend.defined() || tail.relu;
+  if (has_tail && kernels.forward_fused != nullptr) return kernels.forward_fused(g, x, weight, bias, tail);
+  Tensor y = kernels.forward(g, x, weight, bias);
+  if (has_tail) apply(tail, y);
+  return y;
+}
+
+/// dy where the ReLU let y pass.
+Tensor passed(const Tensor& dy, const Tensor& y) {
+  const Tensor g = dy.to(y.layout());
+  Tensor d = Tensor::like(y);
+  dispatch(y.dtype(), [&]<class T>() {
+    using C = compute_t<T>;
+    elementwise<T>(
+        d, [](C v, C o) __attribute__((always_inline)) { return o > 0 ? v : C(0); }, g, y);
+  });
+  return d;
+}
+
+Attributes attributes_of(const Conv2dGeometry& g, bool relu) {
   return {{"kernel_size", std::vector<Dim>{g.KH, g.KW}},
           {"stride", std::vector<Dim>{g.stride.h, g.stride.w}},
           {"padding", std::vector<Dim>{g.padding.h, g.padding.w}},
           {"dilation", std::vector<Dim>{g.dilation.h, g.dilation.w}},
-          {"groups", g.G}};
+          {"groups", g.G},
+          {"relu", relu}};
 }
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
-  if (wants_bf16(x, weight)) return conv2d(cast(x, DType::bf16), cast(weight, DType::bf16), bias, options);
+void apply(const Conv2dTail& tail, Tensor& y) {
+  const Tensor other = tail.addend.to(y.layout());
+  dispatch(y.dtype(), [&]<class T>() {
+    using C = compute_t<T>;
+    auto sum = [](C p, C q) __attribute__((always_inline)) { return p + q; };
+    auto cut = [](C v) __attribute__((always_inline)) { return v < 0 ? C(0) : v; };  // keeps NaN
+    if (other.defined()) elementwise<T>(y, sum, y, other);
+    if (tail.relu) elementwise<T>(y, cut, y);
+  });
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options, Tensor addend) {
+  if (wants_bf16(x, weight))
+    return conv2d(cast(x, DType::bf16), cast(weight, DType::bf16), bias, options,
+                  addend.defined() ? cast(addend, DType::bf16) : Tensor());
   const Conv2dGeometry g = geometry_of(x, weight, bias, options);
+  Tensors inputs{x, weight, bias};
+  Conv2dTail tail{.addend = addend.detach(), .into_addend = false, .relu = options.relu};
+  if (addend.defined()) {
+    check_addend(addend, x, g);
+    inputs.push_back(std::move(addend));
+    tail.into_addend = tail.addend.storage().use_count() == 2;  // the tail and the inputs: nobody else
+  }
   const Conv2dKernels& kernels = choose(conv2d_kernels, g, x.dtype());
   const Tensor w = weight.plain();
-  const Tensor y = kernels.forward(g, x, w, bias);
-  return record(
-      {"conv2d", attributes_of(g), name_of(kernels.backend)}, y, {x, weight, bias},
-      [g, &kernels, sx = Saved(x), sw = Saved(w), bias_dtype = bias.dtype()](const Tensor& dy, Needs needs) -> Tensors {
-        return {needs[0] ? kernels.backward_input(g, dy, sw.get()) : Tensor(),
-                needs[1] ? kernels.backward_weight(g, dy, sx.get()) : Tensor(),
-                needs[2] ? bias_gradient(dy, bias_dtype) : Tensor()};
-      });
+  const Tensor y = run_forward(kernels, g, x, w, bias, tail);
+  return record({"conv2d", attributes_of(g, options.relu), name_of(kernels.backend)}, y, inputs,
+                [g, &kernels, sx = Saved(x), sw = Saved(w), sy = options.relu ? Saved(y) : Saved(),
+                 bias_dtype = bias.dtype(), adds = inputs.size() > 3](const Tensor& dy, Needs needs) -> Tensors {
+                  const Tensor d = sy.defined() ? passed(dy, sy.get()) : dy;
+                  Tensors gradients{needs[0] ? kernels.backward_input(g, d, sw.get()) : Tensor(),
+                                    needs[1] ? kernels.backward_weight(g, d, sx.get()) : Tensor(),
+                                    needs[2] ? bias_gradient(d, bias_dtype) : Tensor()};
+                  if (adds) gradients.push_back(needs[3] ? d : Tensor());
+                  return gradients;
+                });
 }
 
 namespace {
@@ -121,6 +174,32 @@ Sample grid_sample(Dim groups, Size2 stride, Size2 padding, Size2 dilation, Size
           std::move(inputs), [=](const Tensors& in) {
             return conv2d(in[0], in[1], bias ? in[2] : Tensor(), {stride, padding, dilation, groups});
           }};
+}
+
+/// With what may follow a convolution: inputs are x, weight, bias, addend.
+std::vector<Sample> tail_samples() {
+  std::vector<Sample> result;
+  const auto sample = [&](const std::string& label, const Shape& x, const Shape& w, const Shape& y, Dim groups) {
+    for (const bool relu : {false, true}) {
+      const Conv2dOptions options{.padding = w[2] / 2, .groups = groups, .relu = relu};
+      const Shape bias{w[0]};
+      result.push_back({label + (relu ? ", addend, relu" : ", addend"), {x, w, bias, y}, [=](const Tensors& in) {
+                          return conv2d(in[0], in[1], in[2], options, in[3]);
+                        }});
+      // an addend nobody else holds may be overwritten
+      result.push_back({label + (relu ? ", own addend, relu" : ", own addend"),
+                        {x, w, bias, y},
+                        [=](const Tensors& in) { return conv2d(in[0], in[1], in[2], options, add(in[3], in[3])); }});
+    }
+    result.push_back({label + ", relu", {x, w}, [=](const Tensors& in) {
+                        return conv2d(in[0], in[1], {}, {.padding = w[2] / 2, .groups = groups, .relu = true});
+                      }});
+  };
+  sample("1x1", {2, 21, 3, 4}, {13, 21, 1, 1}, {2, 13, 3, 4}, 1);
+  sample("4 groups of 4", {2, 16, 4, 3}, {16, 4, 3, 3}, {2, 16, 4, 3}, 4);
+  sample("depthwise", {1, 5, 3, 4}, {5, 1, 3, 3}, {1, 5, 3, 4}, 5);
+  sample("first layer", {1, 3, 5, 4}, {16, 3, 3, 3}, {1, 16, 5, 4}, 1);
+  return result;
 }
 
 std::vector<Sample> samples() {
@@ -147,6 +226,7 @@ std::vector<Sample> samples() {
   result.push_back({"3 groups of 8", {{2, 24, 4, 8}, {24, 8, 3, 3}, {24}}, narrow(3, {2, 0})});
   result.push_back({"2 groups of 4", {{1, 8, 3, 3}, {8, 4, 3, 3}, {8}}, narrow(2, {0, 2})});
   result.push_back({"empty batch", {{0, 4, 5, 5}, {4, 4, 3, 3}}, grouped(1)});
+  for (const Sample& sample : tail_samples()) result.push_back(sample);
   return result;
 }
 
@@ -158,7 +238,13 @@ OpInfo conv2d_info() {
   };
   return {.name = "conv2d",
           .samples = samples(),
-          .rejects = {{"rank", call({3, 4, 5}, {2, 3, 1, 1}, {}), "[3, 4, 5]"},
+          .rejects = {{"addend",
+                       [] {
+                         conv2d(Tensor::zeros({1, 2, 3, 3}), Tensor::zeros({4, 2, 3, 3}), {}, {.padding = 1},
+                                Tensor::zeros({1, 4, 1, 1}));
+                       },
+                       "[1, 4, 3, 3]"},
+                      {"rank", call({3, 4, 5}, {2, 3, 1, 1}, {}), "[3, 4, 5]"},
                       {"channels", call({1, 6, 5, 5}, {4, 2, 3, 3}, {.groups = 2}), "each group sees 3"},
                       {"groups", call({1, 6, 5, 5}, {4, 2, 3, 3}, {.groups = 4}), "groups=4 must divide"},
                       {"stride", call({1, 6, 5, 5}, {4, 6, 3, 3}, {.stride = 0}), "stride"},

@@ -15,6 +15,15 @@ struct Conv2dGeometry {
   bool operator==(const Conv2dGeometry&) const = default;
 };
 
+/// What is done to each element of the result before it is stored: + addend (where defined), then max(…, 0) if `relu`.
+struct Conv2dTail {
+  Tensor addend;
+  bool into_addend = false;  // nobody else looks at the addend: its bytes may become the result's
+  bool relu = false;
+};
+/// The same as a pass of its own.
+void apply(const Conv2dTail& tail, Tensor& y);
+
 /// One way to compute a convolution. All directions are required: a backend that cannot train is not a backend.
 /// A kernel allocates its result, in the layout it wants, and writes every element; it never sees autograd. Operands
 /// come in any layout. Weights and bias, and their gradients, are plain.
@@ -22,17 +31,21 @@ class Conv2dKernels final {
  public:
   using Supports = bool (*)(const Conv2dGeometry&, DType);
   using Forward = Tensor (*)(const Conv2dGeometry&, const Tensor& x, const Tensor& weight, const Tensor& bias);
+  using ForwardFused = Tensor (*)(const Conv2dGeometry&, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                                  const Conv2dTail& tail);
   using BackwardInput = Tensor (*)(const Conv2dGeometry&, const Tensor& dy, const Tensor& weight);
   using BackwardWeight = Tensor (*)(const Conv2dGeometry&, const Tensor& dy, const Tensor& x);
 
-  constexpr Conv2dKernels(Backend which, Supports s, Forward f, BackwardInput bi, BackwardWeight bw)
-      : backend(which), supports(s), forward(f), backward_input(bi), backward_weight(bw) {}
+  constexpr Conv2dKernels(Backend which, Supports s, Forward f, BackwardInput bi, BackwardWeight bw,
+                          ForwardFused ff = nullptr)
+      : backend(which), supports(s), forward(f), backward_input(bi), backward_weight(bw), forward_fused(ff) {}
 
   Backend backend;
   Supports supports;
   Forward forward;
   BackwardInput backward_input;
   BackwardWeight backward_weight;
+  ForwardFused forward_fused;  // with a tail, in one pass; null: forward() and apply()
 };
 
 namespace reference {

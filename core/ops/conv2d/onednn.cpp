@@ -88,14 +88,19 @@ void skip_unsafe(PrimitiveDesc& desc) {
   }
 }
 
-Convolution make_convolution(const Conv2dGeometry& g, DType dtype, Direction direction, bool with_bias) {
+/// What a forward primitive does besides the products.
+struct Extras {
+  bool bias = false, addend = false, relu = false;
+};
+
+Convolution make_convolution(const Conv2dGeometry& g, DType dtype, Direction direction, Extras with) {
   Convolution c;
   c.plan = make_plan(g, dtype, direction);
   const Plan& p = c.plan;
   c.x = describe({g.N, p.IC, g.IH, g.IW}, dtype, p.x);
   c.y = describe({g.N, p.OC, g.OH, g.OW}, dtype, p.y);
   const Dims weight = p.G > 1 ? Dims{p.G, p.OC / p.G, p.IC / p.G, g.KH, g.KW} : Dims{p.OC, p.IC, g.KH, g.KW};
-  c.bias = with_bias ? row_major({p.OC}, DType::f32) : Desc();
+  c.bias = with.bias ? row_major({p.OC}, DType::f32) : Desc();
   c.plain_weight = row_major(weight, dtype);
 
   const Dims strides{g.stride.h, g.stride.w};
@@ -107,8 +112,11 @@ Convolution make_convolution(const Conv2dGeometry& g, DType dtype, Direction dir
     using P = dnnl::convolution_forward;
     const Desc any = any_order(weight, dtype);
     const auto training = dnnl::prop_kind::forward_training;
-    return with_bias ? describe_forward<P>(training, direct, c.x, any, c.bias, c.y, strides, dilates, padding, padding)
-                     : describe_forward<P>(training, direct, c.x, any, c.y, strides, dilates, padding, padding);
+    const auto tail = attributes_with(with.addend, with.relu);
+    return with.bias
+               ? describe_forward_with<P>(tail, training, direct, c.x, any, c.bias, c.y, strides, dilates, padding,
+                                          padding)
+               : describe_forward_with<P>(tail, training, direct, c.x, any, c.y, strides, dilates, padding, padding);
   }();
   if (direction == Direction::forward) {
     c.weight = forward.weights_desc();
@@ -138,7 +146,7 @@ RecentlyUsed<Convolution>& convolutions() {
   return cache;
 }
 
-const Convolution& convolution(const Conv2dGeometry& g, DType dtype, Direction direction, bool with_bias = false) {
+const Convolution& convolution(const Conv2dGeometry& g, DType dtype, Direction direction, Extras with = {}) {
   const std::vector<Dim> key{g.N,
                              g.G,
                              g.IC,
@@ -157,9 +165,9 @@ const Convolution& convolution(const Conv2dGeometry& g, DType dtype, Direction d
                              g.dilation.w,
                              static_cast<Dim>(dtype),
                              static_cast<Dim>(direction),
-                             with_bias,
+                             with.bias + 2 * with.addend + 4 * with.relu,
                              threads()};
-  return convolutions().get(key, [&] { return make_convolution(g, dtype, direction, with_bias); });
+  return convolutions().get(key, [&] { return make_convolution(g, dtype, direction, with); });
 }
 
 bool as_it_is(const Conv2dGeometry& g, const Plan& plan) {
@@ -265,25 +273,46 @@ Tensor by_blas(const Kernel& kernel, const Conv2dGeometry& g, DType dtype, const
   return kernel(g, widened(operands)...).as(dtype);
 }
 
-Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+/// In the lanes beyond C the bias is zero, too.
+Tensor padded_bias(const Tensor& bias, Dim channels) {
+  if (!bias.defined() || (bias.dim(0) == channels && bias.dtype() == DType::f32)) return bias;
+  Tensor padded = Tensor::zeros({channels});
+  std::ranges::copy(bias.as(DType::f32).data<float>(), padded.mutable_data<float>().begin());
+  return padded;
+}
+
+/// Where the result is to be written: the sum is made onto what lies there.
+Tensor destination(const Conv2dGeometry& g, DType dtype, Layout layout, const Conv2dTail& tail) {
+  if (!tail.addend.defined()) return Tensor::empty({g.N, g.OC, g.OH, g.OW}, dtype, layout);
+  if (tail.addend.layout() != layout) return tail.addend.to(layout);
+  return tail.into_addend ? tail.addend : tail.addend.clone();
+}
+
+Tensor forward_fused(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const Conv2dTail& tail) {
   return guarded(g, [&] {
-    const Convolution& c = convolution(g, x.dtype(), Direction::forward, bias.defined());
-    if (c.is_reference) return by_blas(blas::conv2d.forward, g, x.dtype(), x, weight, bias).to(c.plan.y);
+    const Extras extras{bias.defined(), tail.addend.defined(), tail.relu};
+    const Convolution& c = convolution(g, x.dtype(), Direction::forward, extras);
+    if (c.is_reference) {
+      Tensor y = by_blas(blas::conv2d.forward, g, x.dtype(), x, weight, bias).to(c.plan.y);
+      apply(tail, y);
+      return y;
+    }
     const Tensor source = x.to(c.plan.x);
     const Tensor working = working_copy(g, c, Direction::forward, weight);
-    Tensor y = Tensor::empty({g.N, g.OC, g.OH, g.OW}, x.dtype(), c.plan.y);
+    const Tensor b = padded_bias(bias, c.plan.OC);
+    Tensor y = destination(g, x.dtype(), c.plan.y, tail);
     Primitive::Arguments arguments{{DNNL_ARG_SRC, input(c.x, source)},
                                    {DNNL_ARG_WEIGHTS, input(c.weight, working)},
                                    {DNNL_ARG_DST, output(c.y, y)}};
-    Tensor padded_bias;
-    if (bias.defined()) {
-      padded_bias = Tensor::zeros({c.plan.OC});
-      std::ranges::copy(bias.as(DType::f32).data<float>(), padded_bias.mutable_data<float>().begin());
-      arguments.emplace(DNNL_ARG_BIAS, input(c.bias, padded_bias));
-    }
+    if (b.defined()) arguments.emplace(DNNL_ARG_BIAS, input(c.bias, b));
     c.primitive.run(std::move(arguments));
     return y;
   });
+}
+
+Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return forward_fused(g, x, weight, bias, {});
 }
 
 Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& weight) {
@@ -327,6 +356,7 @@ ConvolutionPlan conv2d_plan(const Conv2dGeometry& g, DType dtype) {
 
 ConvolutionCaches conv2d_caches() { return {convolutions().size(), working_copies().size()}; }
 
-constexpr Conv2dKernels conv2d(Backend::onednn, supports_conv2d, forward, backward_input, backward_weight);
+constexpr Conv2dKernels conv2d(Backend::onednn, supports_conv2d, forward, backward_input, backward_weight,
+                               forward_fused);
 
 }  // namespace fanin::onednn
