@@ -41,10 +41,11 @@ Pool2dGeometry geometry_of(std::string_view op, const Tensor& x, Pool2dOptions o
   return g;
 }
 
-Attributes attributes_of(const Pool2dGeometry& g) {
+Attributes attributes_of(const Pool2dGeometry& g, bool ceil_mode) {
   return {{"kernel_size", std::vector<Dim>{g.KH, g.KW}},
           {"stride", std::vector<Dim>{g.stride.h, g.stride.w}},
           {"padding", std::vector<Dim>{g.padding.h, g.padding.w}},
+          {"ceil_mode", ceil_mode},
           {"count_include_pad", g.count_include_pad}};
 }
 
@@ -55,14 +56,15 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Pool2dKernels& kernels = choose(pool2d_kernels, g, x.dtype());
   const auto [y, places] = kernels.max_forward(g, x);
   return record(
-      {"max_pool2d", attributes_of(g), name_of(kernels.backend)}, y, {x},
+      {"max_pool2d", attributes_of(g, options.ceil_mode), name_of(kernels.backend)}, y, {x},
       [g, &kernels, at = places](const Tensor& dy, Needs) -> Tensors { return {kernels.max_backward(g, dy, at)}; });
 }
 
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Pool2dGeometry g = geometry_of("avg_pool2d", x, options);
   const Pool2dKernels& kernels = choose(pool2d_kernels, g, x.dtype());
-  return record({"avg_pool2d", attributes_of(g), name_of(kernels.backend)}, kernels.avg_forward(g, x), {x},
+  return record({"avg_pool2d", attributes_of(g, options.ceil_mode), name_of(kernels.backend)},
+                kernels.avg_forward(g, x), {x},
                 [g, &kernels](const Tensor& dy, Needs) -> Tensors { return {kernels.avg_backward(g, dy)}; });
 }
 
