@@ -60,6 +60,7 @@ struct Command {
 Command train_command();
 Command eval_command();
 Command predict_command();
+Command export_command();
 Command init_command();
 Command summary_command();
 Command gradcheck_command();

@@ -94,7 +94,9 @@ Outcome eval(Arguments& a, const Options& options, Console& console) {
   ModelArguments model_arguments = a.model.arguments();
   if (!a.model.model.empty() && a.model.model != file.info.model)
     for (const auto& [key, value] : suggested_arguments(data->info())) model_arguments.try_emplace(key, value);
-  const auto net = build_from(file, a.model.model, model_arguments, dtype);
+  const DatasetInfo& info = data->info();
+  const auto net = build_for_inference(file, a.model.model, model_arguments, autocast_enabled() ? DType::bf16 : dtype,
+                                       {info.channels, info.height, info.width});
   if (split == Split::val && !file.info.val_fingerprint.empty() && fingerprint_text(*data) != file.info.val_fingerprint)
     console.warn("these are not the images that were held out when the network was trained");
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 
+#include "core/autocast.h"
 #include "core/autograd.h"
 #include "data/augment.h"
 #include "data/loader.h"
@@ -26,6 +27,7 @@ struct Arguments {
   std::vector<std::string> images;
   std::int64_t top = 1;
   std::int64_t img_size = 0;
+  std::string precision = "f32";
   std::vector<double> mean, std;
   ModelFlags model;
 };
@@ -62,7 +64,8 @@ Outcome predict(Arguments& a, Console& console) {
   check<UsageError>(!a.images.empty(), "name image files, or folders of them");
   check<UsageError>(a.top > 0, "--top: expected 1 or more, got ", a.top);
   const WeightsFile file = load_weights(a.weights);
-  const auto net = build_from(file, a.model.model, a.model.arguments(), DType::f32);
+  const DType dtype = parse_precision(a.precision);
+  const Autocast autocast(autocast_for(a.precision, console));
   const Dim channels = file.info.channels > 0 ? file.info.channels : 3;
   const Dim side = a.img_size > 0 ? a.img_size : file.info.image_size;
   check<UsageError>(side > 0, file.path, " does not say how large its images are; add --img-size");
@@ -72,11 +75,13 @@ Outcome predict(Arguments& a, Console& console) {
                     " does not say how its images are normalised; add --mean and --std");
   normalisation = flags.normalisation(normalisation, channels);
 
+  const auto net = build_for_inference(file, a.model.model, a.model.arguments(),
+                                       autocast_enabled() ? DType::bf16 : dtype, {channels, side, side});
   const NoGrad no_grad;
   Json::Array documents;
   for (const std::string& path : image_files(a.images)) {
     const Image image = fit(read_image(path, channels), side);
-    const Tensor logits = (*net)(to_tensor({&image, 1}, normalisation));
+    const Tensor logits = (*net)(to_tensor({&image, 1}, normalisation, dtype));
     const std::vector<double> probabilities = softmax(logits.values());
     const auto name_of = [&](std::size_t c) {
       return probabilities.size() == file.info.classes.size() ? file.info.classes[c] : text("class ", c);
@@ -113,6 +118,7 @@ Command predict_command() {
             options.add("weights", &a->weights, "a safetensors file, or a run folder", "FILE");
             options.add("top", &a->top, "how many classes to list for each image");
             options.add("img-size", &a->img_size, "side of the square the network gets; 0: as it was trained");
+            options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
             options.add("mean", &a->mean, "per-channel mean, in place of the file's");
             options.add("std", &a->std, "per-channel standard deviation, likewise");
             a->model.declare(options);

@@ -43,6 +43,7 @@ std::string set_parameters(Module& net, const TrainArguments& a, std::uint64_t s
     return initialise(net, rules, generator, init_batch(data.train, data.normalisation, seed)).rules;
   }
   const WeightsFile file = load_weights(a.initial_weights);
+  refuse_folded(file);
   try {
     load_state_dict(net, file.tensors);
   } catch (const StateDictError& error) {

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "core/check.h"
-#include "layers/module.h"
+#include "layers/fold_batch_norm.h"
 #include "tools/json.h"
 
 namespace fanin {
@@ -39,6 +39,7 @@ Metadata WeightsInfo::metadata() const {
   put("init.seed", seed);
   put("init.rules", init);
   put("step", step);
+  if (folded) put("batch_norm", "folded");
   return fields;
 }
 
@@ -68,6 +69,7 @@ WeightsInfo WeightsInfo::from(const Metadata& metadata, const std::string& path)
   info.seed = field("init.seed");
   info.init = field("init.rules");
   info.step = field("step");
+  info.folded = field("batch_norm") == "folded";
   return info;
 }
 
@@ -91,22 +93,56 @@ WeightsFile load_weights(const std::string& path) {
   return {file, WeightsInfo::from(loaded.metadata, file), std::move(loaded.tensors)};
 }
 
-std::unique_ptr<Module> build_from(const WeightsFile& file, std::string_view model, const ModelArguments& given,
-                                   DType dtype) {
+ModelChoice choice_of(const WeightsFile& file, std::string_view model, const ModelArguments& given) {
   const bool same = model.empty() || model == file.info.model;
   check(!model.empty() || !file.info.model.empty(), file.path,
         " does not say which model it belongs to; add --model and --model-arg");
   ModelArguments arguments = same ? file.info.arguments : ModelArguments{};
   for (const auto& [key, value] : given) arguments[key] = value;
-  auto net = choose_model(model.empty() ? file.info.model : model, arguments).build();
-  to(*net, dtype);
+  return choose_model(model.empty() ? file.info.model : model, arguments);
+}
+
+namespace {
+
+void fill(Module& net, const WeightsFile& file) {
   try {
-    load_state_dict(*net, file.tensors);
+    load_state_dict(net, file.tensors);
   } catch (const StateDictError& error) {
     fail<FileError>(file.path, ": ", error.what());
   }
+}
+
+}  // namespace
+
+void refuse_folded(const WeightsFile& file) {
+  check<FileError>(!file.info.folded, file.path,
+                   ": batch norm is folded into these weights, which is for eval and predict in f32 or bf16 only");
+}
+
+std::unique_ptr<Module> build_from(const WeightsFile& file, std::string_view model, const ModelArguments& given,
+                                   DType dtype) {
+  refuse_folded(file);
+  auto net = choice_of(file, model, given).build();
+  to(*net, dtype);
+  fill(*net, file);
   net->eval();
   return net;
+}
+
+std::unique_ptr<Module> build_for_inference(const WeightsFile& file, std::string_view model,
+                                            const ModelArguments& given, DType dtype, const Shape& image) {
+  if (dtype == DType::f64) return build_from(file, model, given, dtype);
+  if (!file.info.folded) {
+    auto net = build_from(file, model, given, DType::f32);
+    if (auto folded = fold_batch_norm(*net, image, dtype)) return folded;
+    return net;
+  }
+  const auto net = choice_of(file, model, given).build();
+  for (const NamedParameter& parameter : named_parameters(*net)) parameter.tensor->fill_(0);  // only names are wanted
+  auto folded = fold_batch_norm(*net, image, dtype);
+  check<FileError>(folded != nullptr, file.path, ": the batch norm of this model cannot be folded");
+  fill(*folded, file);
+  return folded;
 }
 
 }  // namespace fanin

@@ -24,6 +24,7 @@ struct WeightsInfo {
   std::string seed = {};
   std::string init = {};  // rules it started from
   std::string step = {};  // optimiser steps taken
+  bool folded = false;    // batch norm is folded into the convolutions: for eval and predict
 
   Metadata metadata() const;
   /// Throws FileError naming `path` if a field cannot be read.
@@ -43,9 +44,21 @@ struct WeightsFile {
 /// Throws FileError.
 WeightsFile load_weights(const std::string& path);
 
+/// The model a weights file is for. `model` and `given`, where not empty, stand against what the file says.
+ModelChoice choice_of(const WeightsFile& file, std::string_view model, const ModelArguments& given);
+
+/// Throws FileError if batch norm is folded into the weights of `file`.
+void refuse_folded(const WeightsFile& file);
+
 /// The model of a weights file with its values in it, in evaluation mode. `model` and `given`, where not empty, stand
-/// against what the file says. Throws Error if the model is not known, FileError if names or shapes differ.
+/// against what the file says. Throws Error if the model is not known, FileError if names or shapes differ, or if its
+/// batch norm is folded away.
 std::unique_ptr<Module> build_from(const WeightsFile& file, std::string_view model, const ModelArguments& given,
                                    DType dtype);
+
+/// The same for inference on images [C, H, W], its batch norm folded where fold_batch_norm() can, or as the file has
+/// it. dtype: f32; f64, where nothing is folded; bf16, where what cannot be folded is f32 and wants an Autocast scope.
+std::unique_ptr<Module> build_for_inference(const WeightsFile& file, std::string_view model,
+                                            const ModelArguments& given, DType dtype, const Shape& image);
 
 }  // namespace fanin

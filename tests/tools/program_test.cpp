@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/io/npy.h"
@@ -31,7 +32,7 @@ TEST_CASE("help is on stdout, with examples; mistakes are on stderr, with the ne
   const Ran overview = call(folder, "--help");
   CHECK(overview.code == 0);
   for (const char* command :
-       {"train", "eval", "predict", "init", "summary", "gradcheck", "data", "inspect", "doctor"}) {
+       {"train", "eval", "predict", "export", "init", "summary", "gradcheck", "data", "inspect", "doctor"}) {
     CAPTURE(command);
     CHECK(overview.out.find(command) != std::string::npos);
     const Ran help = call(folder, std::string(command) + " --help");
@@ -73,6 +74,54 @@ TEST_CASE("eval agrees with the training, and writes logits") {
   CHECK(again["loss"].get<double>() == doctest::Approx(test["loss"].get<double>()).epsilon(1e-5));
   CHECK(call(folder, "eval --weights missing.safetensors").code == 3);
   CHECK(call(folder, "eval --weights run --model lenet").code == 3);
+}
+
+TEST_CASE("eval and predict in f32 fold batch norm, and take weights that export has folded") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 100, 30);
+  REQUIRE(call(folder, "train --data cifar --recipe none --epochs 2 --output run" + tiny_net).code == 0);
+  const auto logits_of = [&](const std::string& options) {
+    run_json(folder, "eval --split test --logits out.npy " + options);
+    return fanin::load_npy(folder / "out.npy").values();
+  };
+  const std::vector<double> whole = logits_of("--weights run --precision f64");  // not folded
+  const json written = run_json(folder, "export --weights run --fold-bn --output folded.safetensors");
+  CHECK(written["tensors"] == 2 * (1 + 3 * 3 + 3 + 1));
+  const auto farthest = [&](const std::vector<double>& logits) {
+    double worst = 0;
+    for (std::size_t i = 0; i < whole.size(); ++i) worst = std::max(worst, std::abs(logits[i] - whole[i]));
+    return worst;
+  };
+  CHECK(farthest(logits_of("--weights run")) < 1e-4);
+  CHECK(farthest(logits_of("--weights folded.safetensors --data cifar")) < 1e-4);
+  CHECK(farthest(logits_of("--weights folded.safetensors --precision bf16")) < 0.5);
+  fanin::write_png(folder / "one.png", fanin::Image(3, 50, 40, 90));
+  std::vector<double> probabilities;
+  for (const std::string weights : {"run", "folded.safetensors", "run --precision f64", "run --precision bf16"})
+    probabilities.push_back(
+        run_json(folder, "predict one.png --weights " + weights)["predictions"][0]["probability"].get<double>());
+  for (const double p : probabilities) CHECK(p == doctest::Approx(probabilities[2]).epsilon(0.1));
+  CHECK(probabilities[0] == doctest::Approx(probabilities[2]).epsilon(1e-4));
+  CHECK(probabilities[1] == doctest::Approx(probabilities[2]).epsilon(1e-4));
+}
+
+TEST_CASE("folded weights are refused where they cannot be used, and export without --fold-bn says what it does") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 20);
+  REQUIRE(call(folder, "train --data cifar --recipe none --max-steps 1 --output run" + tiny_net).code == 0);
+  REQUIRE(call(folder, "export --weights run --fold-bn --output folded.safetensors").code == 0);
+  const Ran plain = call(folder, "export --weights run --output other.safetensors");
+  CHECK(plain.code == 2);
+  CHECK(plain.err.find("--fold-bn") != std::string::npos);
+  CHECK_FALSE(fs::exists(folder / "other.safetensors"));
+  for (const std::string use : {"eval --precision f64 --split train --weights folded.safetensors",
+                                "export --fold-bn --output again.safetensors --weights folded.safetensors",
+                                "train --data cifar --output b --initial-weights folded.safetensors"}) {
+    CAPTURE(use);
+    const Ran refused = call(folder, use);
+    CHECK(refused.code == 3);
+    CHECK(refused.err.find("folded into these weights") != std::string::npos);
+  }
 }
 
 TEST_CASE("predict names the class of image files") {
