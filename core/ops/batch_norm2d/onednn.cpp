@@ -79,19 +79,27 @@ BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& 
 }
 
 // With given statistics the operator is one multiplication and addition an element, and has no workspace for a
-// gradient: the vector kernel, or the reference, does both directions.
+// gradient: the vector kernel does both directions, or, for channels-last in no whole lanes, the reference.
+bool has_vectors(const Tensor& x) { return simd::batch_norm2d.supports(x.shape(), x.dtype(), x.layout()); }
 const BatchNorm2dKernels& by_statistics(const Tensor& x) {
-  return simd::batch_norm2d.supports(x.shape(), x.dtype(), x.layout()) ? simd::batch_norm2d : reference::batch_norm2d;
+  return has_vectors(x) ? simd::batch_norm2d : reference::batch_norm2d;
 }
+Tensor for_vectors(const Tensor& x) { return has_vectors(x) ? x : x.to(preferred_layout(x.dtype(), x.shape())); }
 
 Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight, const Tensor& bias,
                   double eps, bool relu) {
-  return by_statistics(x).evaluation(x, mean, variance, weight, bias, eps, relu);
+  const Tensor source = for_vectors(x);
+  return by_statistics(source).evaluation(source, mean, variance, weight, bias, eps, relu);
 }
 
 BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics) {
   const Tensor& x = saved.x;
-  if (!through_statistics) return by_statistics(x).backward(std::move(dy), saved, false);
+  if (!through_statistics) {
+    const Tensor source = for_vectors(x);
+    return by_statistics(source).backward(
+        std::move(dy),
+        {source, saved.mean, saved.variance, saved.weight, saved.bias, saved.workspace, saved.eps, saved.relu}, false);
+  }
   return guarded(x.shape(), [&] {
     const Normalisation& n = normalisation(x.shape(), x.dtype(), saved.eps, saved.relu);
     const Dim C = whole_blocks(x.shape(), n.layout)[1];
