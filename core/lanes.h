@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -27,9 +28,14 @@ struct LanesOf<16> {
 template <int L>
 using Lanes = typename LanesOf<L>::Float;
 
-// Values are passed by reference: by value, their calling convention would depend on the instruction set. Instructions
-// are named where GCC takes a vector apart (conversions, std::fma). Intrinsics could not be called: these functions are
-// inlined into code that alone knows its instruction set, `set`.
+// Values are passed by reference: by value, their calling convention would depend on the instruction set. GCC takes
+// some vectors apart (conversions, std::fma) and has to be told the instruction; intrinsics could not be called, as
+// these functions are inlined into code that alone knows its instruction set, `set`. Clang needs no telling.
+#if defined(__x86_64__) && !defined(__clang__)
+inline constexpr bool names_instructions = true;
+#else
+inline constexpr bool names_instructions = false;
+#endif
 
 template <int L, Isa set>
 [[gnu::always_inline]] inline void load(Lanes<L>& to, const float* from) {
@@ -42,11 +48,9 @@ template <int L, Isa set>
   typename LanesOf<L>::Half half;
   std::memcpy(&half, from, sizeof half);
   Word word;
-#if defined(__x86_64__)
-  if constexpr (L == 16 && set >= Isa::avx512)
+  if constexpr (names_instructions && L == 16 && set >= Isa::avx512)
     __asm__("vpmovzxwd %1, %0" : "=v"(word) : "vm"(half));
   else
-#endif
     word = __builtin_convertvector(half, Word);
   word <<= 16;
   std::memcpy(&to, &word, sizeof to);
@@ -55,15 +59,15 @@ template <int L, Isa set>
 /// r = a · b + c; rounded once but where the instruction set has nothing for it.
 template <int L, Isa set>
 [[gnu::always_inline]] inline void fused(Lanes<L>& r, const Lanes<L>& a, const Lanes<L>& b, const Lanes<L>& c) {
-#if defined(__x86_64__)
-  if constexpr (set >= (L == 16 ? Isa::avx512 : Isa::avx2)) {
+  if constexpr (names_instructions && set >= (L == 16 ? Isa::avx512 : Isa::avx2)) {
     Lanes<L> sum = c;
     __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "vm"(b));
     r = sum;
-    return;
+  } else if constexpr (!names_instructions && set != Isa::generic) {
+    for (int l = 0; l < L; ++l) r[l] = std::fma(a[l], b[l], c[l]);
+  } else {
+    r = a * b + c;
   }
-#endif
-  r = a * b + c;
 }
 
 template <int L, Isa set>
@@ -75,13 +79,11 @@ template <int L, Isa set>
 template <int L, Isa set>
 [[gnu::always_inline]] inline void store(bfloat16* to, const Lanes<L>& from) {
   typename LanesOf<L>::Half half;
-#if defined(__x86_64__)
-  if constexpr (L == 16 && set == Isa::avx512_bf16) {
+  if constexpr (names_instructions && L == 16 && set == Isa::avx512_bf16) {
     __asm__("vcvtneps2bf16 %1, %0" : "=v"(half) : "v"(from));
     std::memcpy(static_cast<void*>(to), &half, sizeof half);
     return;
   }
-#endif
   using Word = typename LanesOf<L>::Word;
   Word word;
   std::memcpy(&word, &from, sizeof word);

@@ -204,7 +204,9 @@ Json Options::resolved() const {
 void Options::feed(const Json& values, const std::string& path) {
   const auto* object = values.as<Json::Object>();
   check<FileError>(object != nullptr, path, ": expected an object of options");
-  for (const auto& [name, value] : *object) {
+  for (const auto& entry : *object) {
+    const auto& name = entry.first;
+    const auto& value = entry.second;
     const auto found = std::find_if(options_.begin(), options_.end(), [&](const Option& o) { return o.name == name; });
     check<FileError>(found != options_.end() && !found->kept_out, path, ": '", name, "' is no option of this command");
     if (found->source == Source::command_line) continue;

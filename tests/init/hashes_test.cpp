@@ -45,7 +45,9 @@ std::unique_ptr<Module> build(const std::string& network) {
 TEST_CASE("whole networks start with PyTorch's very numbers: every parameter, every bit") {
   const std::map<Start, Hashes> golden = golden_hashes();
   CHECK(golden.size() == 3 * 6);
-  for (const auto& [start, hashes] : golden) {
+  for (const auto& entry : golden) {
+    const auto& start = entry.first;
+    const auto& hashes = entry.second;
     CAPTURE(start.network);
     CAPTURE(start.rules);
     CAPTURE(start.seed);

@@ -13,7 +13,9 @@ namespace fanin {
 namespace {
 
 TEST_CASE("zero_gamma: every residual branch of every model starts at 0, projections do not") {
-  for (const auto& [model, zeros] : {std::pair{"resnext29-8x64d", 9}, {"resnext50-32x4d", 16}, {"resnet18", 8}}) {
+  for (const auto& entry : {std::pair{"resnext29-8x64d", 9}, {"resnext50-32x4d", 16}, {"resnet18", 8}}) {
+    const auto& model = entry.first;
+    const auto& zeros = entry.second;
     CAPTURE(model);
     const std::unique_ptr<Module> net = choose_model(model).build();
     Generator g(1);

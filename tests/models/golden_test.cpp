@@ -77,12 +77,16 @@ TEST_CASE("in f64 a narrow ResNeXt trains as in PyTorch: logits, every gradient,
     const Followed seen = follow(DType::f64, 10);
     CHECK(golden::largest_difference(seen.logits, golden::get(expected, "logits")) < 1e-8);
     CHECK(seen.gradients.size() == golden::under(expected, "grad.").size());
-    for (const auto& [name, gradient] : seen.gradients) {
+    for (const auto& entry : seen.gradients) {
+      const auto& name = entry.first;
+      const auto& gradient = entry.second;
       CAPTURE(name);
       CHECK(golden::largest_difference(gradient, golden::get(expected, "grad." + name)) < 1e-8);
     }
     CHECK(seen.buffers.size() == golden::under(expected, "after.").size());
-    for (const auto& [name, buffer] : seen.buffers) {
+    for (const auto& entry : seen.buffers) {
+      const auto& name = entry.first;
+      const auto& buffer = entry.second;
       CAPTURE(name);
       CHECK(golden::largest_difference(buffer, golden::get(expected, "after." + name)) < 1e-8);
     }
@@ -101,7 +105,9 @@ TEST_CASE("in f32 a narrow ResNeXt follows PyTorch on every backend") {
     const BackendScope scope(backend);
     const Followed seen = follow(DType::f32, 3);
     CHECK(golden::largest_difference(seen.logits, golden::get(expected, "logits")) < 1e-5);
-    for (const auto& [name, gradient] : seen.gradients) {
+    for (const auto& entry : seen.gradients) {
+      const auto& name = entry.first;
+      const auto& gradient = entry.second;
       CAPTURE(name);
       CHECK(golden::relative_difference(gradient, golden::get(expected, "grad." + name)) < 2e-2);
     }

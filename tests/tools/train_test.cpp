@@ -268,7 +268,9 @@ TEST_CASE("impossible wishes are refused before anything is written") {
       {"--seeds 3..1", "--seeds"},
       {"--init kaming_normal", "kaiming_normal"},
   };
-  for (const auto& [option, mentions] : wrong) {
+  for (const auto& entry : wrong) {
+    const auto& option = entry.first;
+    const auto& mentions = entry.second;
     CAPTURE(option);
     const Ran ran = call(folder, "train --data cifar --recipe none --model resnext --epochs 1 --output run " + option);
     INFO(ran.err);

@@ -150,11 +150,11 @@ void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* vari
 template <int L, bool relu, class T>
 void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, T* y) {
   vectorized([&]<Isa set>() __attribute__((always_inline)) {
-    auto row = [ =, scale = f.scale, shift = f.shift, zero = Lanes<L>{} ](Dim at) __attribute__((always_inline)) {
+    auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
       Lanes<L> v;
       load<L, set>(v, x + at);
       fused<L, set>(v, v, scale, shift);
-      if constexpr (relu) v = zero > v ? zero : v;  // keeps NaN
+      if constexpr (relu) v = Lanes<L>{} > v ? Lanes<L>{} : v;  // keeps NaN
       store<L, set>(y + at, v);
     };
     for_each_row(p, panel, row);

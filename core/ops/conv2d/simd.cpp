@@ -33,7 +33,7 @@ struct Words {
 };
 
 template <int L, Isa set, class T>
-constexpr bool in_pairs = L == 16 && set == Isa::avx512_bf16&& std::is_same_v<T, bfloat16>;
+constexpr bool in_pairs = names_instructions&& L == 16 && set == Isa::avx512_bf16&& std::is_same_v<T, bfloat16>;
 
 /// f(0), f(1), …, f(count − 1), each with its number known when compiled.
 template <int count, class F>
@@ -76,15 +76,13 @@ template <int L, int i>
 /// sum += a · b, of words.
 template <int L, bool pairs, Isa set>
 [[gnu::always_inline]] inline void multiply(Lanes<L>& sum, const Lanes<L>& a, const Lanes<L>& b) {
-#if defined(__x86_64__)
   if constexpr (pairs) {
     Lanes<L> added = sum;
     __asm__("vdpbf16ps %2, %1, %0" : "+v"(added) : "v"(a), "vm"(b));
     sum = added;
-    return;
+  } else {
+    fused<L, set>(sum, a, b, sum);
   }
-#endif
-  fused<L, set>(sum, a, b, sum);
 }
 
 /// What is one image's block of channels, [H, W, L], with zeros around it.
@@ -99,8 +97,8 @@ struct Plane {
 
 /// `width` outputs side by side, from (oh, ow) on. weights [parts, K, K, part, L] words, bias [L].
 template <int L, int group, int width, Isa set, class T>
-[[gnu::always_inline]] inline void outputs(const Plane<L, T> x, const float* weights, const float* bias, Size2 padding,
-                                           Dim oh, Dim ow, T* y) {
+[[gnu::always_inline]] inline void outputs(const Plane<L, T> x, const float* weights, const float* bias, bool relu,
+                                           Size2 padding, Dim oh, Dim ow, T* y) {
   constexpr bool pairs = in_pairs<L, set, T>;
   using W = Words<group, pairs>;
   Lanes<L> sums[width];
@@ -125,23 +123,26 @@ template <int L, int group, int width, Isa set, class T>
       });
     }
   });
-  for (int o = 0; o < width; ++o) store<L, set>(y + o * L, sums[o]);
+  for (int o = 0; o < width; ++o) {
+    if (relu) sums[o] = Lanes<L>{} > sums[o] ? Lanes<L>{} : sums[o];  // keeps NaN
+    store<L, set>(y + o * L, sums[o]);
+  }
 }
 
 /// One image's block: all outputs, eight at a time where a row has as many.
 template <int L, int group, Isa set, class T>
-[[gnu::always_inline]] inline void convolve(const Plane<L, T> x, const float* weights, const float* bias, Size2 padding,
-                                            Dim OH, Dim OW, T* y) {
+[[gnu::always_inline]] inline void convolve(const Plane<L, T> x, const float* weights, const float* bias, bool relu,
+                                            Size2 padding, Dim OH, Dim OW, T* y) {
   constexpr int width = 8;
   for (Dim oh = 0; oh < OH; ++oh) {
     T* const row = y + oh * OW * L;
     if (OW < width) {
-      for (Dim ow = 0; ow < OW; ++ow) outputs<L, group, 1, set>(x, weights, bias, padding, oh, ow, row + ow * L);
+      for (Dim ow = 0; ow < OW; ++ow) outputs<L, group, 1, set>(x, weights, bias, relu, padding, oh, ow, row + ow * L);
       continue;
     }
     for (Dim next = 0; next < OW; next += width) {
       const Dim ow = std::min(next, OW - width);
-      outputs<L, group, width, set>(x, weights, bias, padding, oh, ow, row + ow * L);
+      outputs<L, group, width, set>(x, weights, bias, relu, padding, oh, ow, row + ow * L);
     }
   }
 }
@@ -212,7 +213,9 @@ void specialise(const Conv2dGeometry& g, DType dtype, F&& f) {
 }
 
 /// Whether forward and backward_input take channels in pairs.
-bool takes_pairs(DType dtype, Dim L) { return dtype == DType::bf16 && L == 16 && isa() >= Isa::avx512_bf16; }
+bool takes_pairs(DType dtype, Dim L) {
+  return names_instructions && dtype == DType::bf16 && L == 16 && isa() >= Isa::avx512_bf16;
+}
 
 /// Calls f(c, i, kh, kw, word) for each weight of block b: from channel i of its group to channel c, and its place
 /// among the [parts, K, K, part, L] words.
@@ -263,8 +266,8 @@ Packed pack(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
 }
 
 /// x [N, C, H, W] with packed weights to [N, C, OH, OW], both in blocks.
-Tensor run(const Conv2dGeometry& g, const Tensor& x, const Packed& weights, const Tensor& bias, Size2 padding, Dim OH,
-           Dim OW) {
+Tensor run(const Conv2dGeometry& g, const Tensor& x, const Packed& weights, const Tensor& bias, bool relu,
+           Size2 padding, Dim OH, Dim OW) {
   const Layout layout = layout_of(g, x.dtype());
   const Tensor source = x.to(layout);
   Tensor y = Tensor::empty({g.N, g.OC, OH, OW}, x.dtype(), layout);
@@ -283,7 +286,7 @@ Tensor run(const Conv2dGeometry& g, const Tensor& x, const Packed& weights, cons
         const float* const first = start.data() + image % blocks * L;
         vectorized([&]<Isa set>() __attribute__((always_inline)) {
           if constexpr (set >= least_isa<L>)
-            convolve<L, group, set>(plane, w, first, padding, OH, OW, to + image * OH * OW * L);
+            convolve<L, group, set>(plane, w, first, relu, padding, OH, OW, to + image * OH * OW * L);
         });
       }
     });
@@ -292,12 +295,20 @@ Tensor run(const Conv2dGeometry& g, const Tensor& x, const Packed& weights, cons
 }
 
 Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return run(g, x, pack(g, weight, false), bias, g.padding, g.OH, g.OW);
+  return run(g, x, pack(g, weight, false), bias, false, g.padding, g.OH, g.OW);
+}
+
+Tensor forward_fused(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const Conv2dTail& tail) {
+  const bool relu = tail.relu && !tail.addend.defined();
+  Tensor y = run(g, x, pack(g, weight, false), bias, relu, g.padding, g.OH, g.OW);
+  if (tail.addend.defined()) apply(tail, y);
+  return y;
 }
 
 Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& weight) {
   const Size2 padding(K - 1 - g.padding.h, K - 1 - g.padding.w);
-  return run(g, dy, pack(g, weight, true), {}, padding, g.IH, g.IW);
+  return run(g, dy, pack(g, weight, true), {}, false, padding, g.IH, g.IW);
 }
 
 Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
@@ -333,6 +344,6 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
 
 }  // namespace
 
-const Conv2dKernels conv2d{Backend::simd, supports, forward, backward_input, backward_weight};
+const Conv2dKernels conv2d{Backend::simd, supports, forward, backward_input, backward_weight, forward_fused};
 
 }  // namespace fanin::simd

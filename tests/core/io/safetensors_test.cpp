@@ -176,7 +176,9 @@ TEST_CASE("tensors of every dtype, scalars and empty ones come back bit for bit"
   std::string order;
   for (const auto& [name, tensor] : file.tensors) order += name + " ";
   CHECK(order == "steps f64 f32 none blocked half bytes ");
-  for (const auto& [name, tensor] : file.tensors) {
+  for (const auto& entry : file.tensors) {
+    const auto& name = entry.first;
+    const auto& tensor = entry.second;
     CAPTURE(name);
     const auto original = std::ranges::find(saved, name, [](const auto& named) { return named.first; });
     const Tensor expected = original->second.plain();
