@@ -63,6 +63,7 @@ Command predict_command();
 Command export_command();
 Command init_command();
 Command summary_command();
+Command bench_command();
 Command gradcheck_command();
 Command data_command();
 Command inspect_command();

@@ -27,15 +27,19 @@ double run_once(Module& net, const Tensor& images, const Tensor& labels) {
 
 }  // namespace
 
+NoiseBatch noise_batch(const Shape& images, Dim classes, DType dtype, std::uint64_t seed) {
+  Stream stream(seed);
+  NoiseBatch batch{Tensor::empty(images), Tensor::zeros({images[0]}, DType::i64)};
+  for (float& value : batch.images.mutable_data<float>()) value = static_cast<float>(stream.uniform(-1.7, 1.7));
+  for (std::int64_t& label : batch.labels.mutable_data<std::int64_t>()) label = stream.below(classes);
+  batch.images = batch.images.as(dtype);
+  return batch;
+}
+
 StepCost measure_step(Module& net, const Shape& images, Dim classes, DType dtype) {
   StateDict before;
   for (const NamedParameter& buffer : named_buffers(net)) before.emplace_back(buffer.name, buffer.tensor->clone());
-  Tensor noise = Tensor::empty(images);
-  Stream stream(0);
-  for (float& value : noise.mutable_data<float>()) value = static_cast<float>(stream.uniform(-1.7, 1.7));
-  Tensor labels = Tensor::zeros({images[0]}, DType::i64);
-  for (std::int64_t& label : labels.mutable_data<std::int64_t>()) label = stream.below(classes);
-  noise = noise.as(dtype);
+  const auto [noise, labels] = noise_batch(images, classes, dtype);
   StepCost cost;
   run_once(net, noise, labels);
   cost.seconds = run_once(net, noise, labels);

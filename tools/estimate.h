@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "layers/module.h"
 
@@ -11,6 +12,13 @@ struct StepCost {
   double seconds = 0;
   std::size_t peak_bytes = 0;  // highest memory of the whole process
 };
+
+/// Images and labels drawn at random, the same for the same `seed`: for measuring, where no data set is needed.
+struct NoiseBatch {
+  Tensor images;  // uniform in [−1.7, 1.7), what normalised pixels span
+  Tensor labels;  // [N], i64, below `classes`
+};
+NoiseBatch noise_batch(const Shape& images, Dim classes, DType dtype, std::uint64_t seed = 0);
 
 /// Runs forward and backward on noise: once to prepare kernels and memory, then at least once, and up to five times
 /// within a second, of which the quickest counts. Leaves no trace in the model: buffers are put back, gradients

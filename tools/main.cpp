@@ -12,9 +12,9 @@ using namespace fanin;
 namespace {
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> all{train_command(),   eval_command(),    predict_command(),   export_command(),
-                                        init_command(),    summary_command(), gradcheck_command(), data_command(),
-                                        inspect_command(), doctor_command()};
+  static const std::vector<Command> all{train_command(), eval_command(),    predict_command(), export_command(),
+                                        init_command(),  summary_command(), bench_command(),   gradcheck_command(),
+                                        data_command(),  inspect_command(), doctor_command()};
   return all;
 }
 

@@ -32,13 +32,6 @@ struct Arguments {
   ModelFlags model;
 };
 
-/// Side of the images a model is usually shown.
-Dim usual_side(const ModelChoice& choice) {
-  const auto found = choice.arguments.find("image_size");
-  if (found != choice.arguments.end()) return parse_integer("model-arg image_size", found->second);
-  return choice.name() == "resnext50-32x4d" ? 224 : 32;
-}
-
 /// Values do not matter for a summary, but every parameter must have some.
 void fill_unset(Module& net) {
   for (const NamedParameter& parameter : named_parameters(net))
@@ -98,10 +91,7 @@ Outcome summarise(const Arguments& a, Console& console) {
   to(*net, dtype);
   net->eval();
 
-  const Dim side = a.img_size > 0 ? a.img_size : info.image_size > 0 ? info.image_size : usual_side(choice);
-  const auto channels = choice.arguments.find("in_channels");
-  const Dim in_channels =
-      channels == choice.arguments.end() ? 3 : parse_integer("model-arg in_channels", channels->second);
+  const Shape images = usual_images(choice, a.batch_size, a.img_size > 0 ? a.img_size : info.image_size);
   std::map<std::string, Dim> left;  // parameters of each module, until its first operator has listed them
   for (const NamedParameter& parameter : named_parameters(*net)) {
     const std::size_t dot = parameter.name.rfind('.');
@@ -109,7 +99,7 @@ Outcome summarise(const Arguments& a, Console& console) {
   }
   const NoGrad no_grad;
   const Trace trace;
-  (*net)(Tensor::zeros({a.batch_size, in_channels, side, side}, dtype));
+  (*net)(Tensor::zeros(images, dtype));
 
   Table table({"module", "operator", "output", "parameters", "MFLOP", "memory", "kernel", "layout"}, "llrrrrll");
   Totals totals;
@@ -120,10 +110,10 @@ Outcome summarise(const Arguments& a, Console& console) {
     if (own != left.end()) left.erase(own);
   }
   const Dim parameters = parameter_count(*net);
-  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input [", a.batch_size, ", ", in_channels,
-                 ", ", side, ", ", side, "] ", dtype, "\n\n", table.text(), "\n", count_text(parameters),
-                 " parameters (", bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))),
-                 "), ", brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
+  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input ", images, " ", dtype, "\n\n",
+                 table.text(), "\n", count_text(parameters), " parameters (",
+                 bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))), "), ",
+                 brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
   Outcome outcome;
   if (a.fans) outcome.json.set("fans", list_fans(*net, console));
   outcome.json.set("model", choice.name()).set("parameters", parameters).set("flops", totals.flops);

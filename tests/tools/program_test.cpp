@@ -32,7 +32,7 @@ TEST_CASE("help is on stdout, with examples; mistakes are on stderr, with the ne
   const Ran overview = call(folder, "--help");
   CHECK(overview.code == 0);
   for (const char* command :
-       {"train", "eval", "predict", "export", "init", "summary", "gradcheck", "data", "inspect", "doctor"}) {
+       {"train", "eval", "predict", "export", "init", "summary", "bench", "gradcheck", "data", "inspect", "doctor"}) {
     CAPTURE(command);
     CHECK(overview.out.find(command) != std::string::npos);
     const Ran help = call(folder, std::string(command) + " --help");

@@ -1,0 +1,115 @@
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "core/autocast.h"
+#include "core/storage.h"
+#include "core/threads.h"
+#include "tools/command.h"
+#include "tools/flags.h"
+#include "tools/progress.h"
+#include "tools/workload.h"
+
+namespace fanin {
+
+namespace {
+
+constexpr std::string_view examples =
+    R"(  fanin bench                                        training steps of resnext29-8x64d
+  fanin bench --model resnext29-8x16d --batch-size 64 --precision bf16 --threads 2
+  fanin bench --mode forward --batch-size 1 --steps 50 --json
+)";
+
+struct Arguments {
+  ModelFlags model{.model = "resnext29-8x64d", .model_args = {}};
+  std::int64_t batch_size = 32;
+  std::int64_t img_size = 0;
+  std::string precision = "f32";
+  std::string mode = "train";
+  std::int64_t steps = 10;
+  std::int64_t warmup = 3;
+};
+
+/// The value below which a share of the sorted values lies, between two of them on the line that joins them.
+double quantile(const std::vector<double>& sorted, double share) {
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+double milliseconds_of(Workload& workload) {
+  const auto start = std::chrono::steady_clock::now();
+  workload.run();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+void refuse(const Arguments& a) {
+  check<UsageError>(a.batch_size > 0 && a.steps > 0, "--batch-size and --steps: expected 1 or more");
+  check<UsageError>(a.warmup > 0, "--warmup: expected 1 or more (the first step prepares kernels), got ", a.warmup);
+  check<UsageError>(a.img_size >= 0, "--img-size: expected a number of pixels, got ", a.img_size);
+  check<UsageError>(a.mode == "train" || a.mode == "forward", "--mode: expected train or forward, got '", a.mode, "'");
+}
+
+Outcome bench(const Arguments& a, const Common& common, Console& console) {
+  refuse(a);
+  const DType dtype = parse_precision(a.precision);
+  const Autocast autocast(autocast_for(a.precision, console));
+  ModelArguments suggested;
+  if (a.img_size > 0) suggested["image_size"] = text(a.img_size);
+  const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested);
+  const Shape images = usual_images(choice, a.batch_size, a.img_size);
+  Workload workload(
+      {.model = choice, .images = images, .dtype = dtype, .training = a.mode == "train", .seed = common.seed});
+  reset_peak_memory();
+
+  const double first = milliseconds_of(workload);
+  for (std::int64_t i = 1; i < a.warmup; ++i) workload.run();
+  std::vector<double> times;
+  for (std::int64_t i = 0; i < a.steps; ++i) times.push_back(milliseconds_of(workload));
+  std::ranges::sort(times);
+  const double median = quantile(times, 0.5);
+  const double rate = 1000 * static_cast<double>(a.batch_size) / median;
+  const std::size_t resident = peak_memory();
+  const std::size_t tensors = memory_use().peak;
+
+  const std::string precision = a.precision == "bf16" && !autocast_enabled() ? "f32" : a.precision;
+  const std::string_view what = a.mode == "train" ? "step" : "pass";
+  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input ", images, " ", precision, ", ",
+                 threads(), " threads\n", what, "  median ", brief(median), " ms, quartiles ",
+                 brief(quantile(times, 0.25)), " to ", brief(quantile(times, 0.75)), ", min ", brief(times[0]), " (",
+                 a.steps, " timed); ", brief(rate), " images/s\nfirst ", what, "  ", brief(first - median),
+                 " ms more than the median\nmemory  peak ", bytes_text(static_cast<double>(resident)),
+                 " resident, of tensors ", bytes_text(static_cast<double>(tensors)));
+  Outcome outcome;
+  Json arguments = Json::object();
+  for (const auto& [key, value] : choice.arguments) arguments.set(key, value);
+  Json step = Json::object();
+  step.set("median", median).set("min", times[0]).set("q1", quantile(times, 0.25)).set("q3", quantile(times, 0.75));
+  outcome.json.set("model", choice.name()).set("model_arguments", std::move(arguments));
+  outcome.json.set("batch_size", a.batch_size).set("precision", precision).set("mode", a.mode);
+  outcome.json.set("threads", threads()).set("steps", a.steps).set("step_ms", std::move(step));
+  outcome.json.set("images_per_second", rate).set("first_step_ms", first);
+  outcome.json.set("peak_rss_bytes", std::uint64_t{resident}).set("peak_tensor_bytes", std::uint64_t{tensors});
+  return outcome;
+}
+
+}  // namespace
+
+Command bench_command() {
+  return {"bench", "measures a model's speed and memory, on noise", examples, [](Options& options) {
+            auto a = std::make_shared<Arguments>();
+            a->model.declare(options);
+            options.heading("Measuring");
+            options.add("mode", &a->mode, "train: whole training steps; forward: passes as eval makes them", "NAME");
+            options.add("batch-size", &a->batch_size, "images a step");
+            options.shorten("batch-size", 'b');
+            options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");
+            options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
+            options.add("steps", &a->steps, "steps timed");
+            options.add("warmup", &a->warmup, "steps before those");
+            return Command::Body([a](const Common& common, Console& console) { return bench(*a, common, console); });
+          }};
+}
+
+}  // namespace fanin
