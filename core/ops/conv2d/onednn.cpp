@@ -56,7 +56,8 @@ Plan make_plan(const Conv2dGeometry& g, DType dtype, Direction direction) {
   plan.merged = merge(g.G, [&](Dim m) { return m * I % B == 0 && m * O % B == 0; });
   plan.G = g.G / plan.merged;
   // The first layer's kernels read images as they come.
-  if (plan.G == 1 && (g.IC == 3 || (g.IC < 3 && B == 16 && dtype == DType::f32)) && direction != Direction::backward_input) {
+  if (plan.G == 1 && (g.IC == 3 || (g.IC < 3 && B == 16 && dtype == DType::f32)) &&
+      direction != Direction::backward_input) {
     plan.IC = g.IC;
     plan.x = Layout::plain();
   }
