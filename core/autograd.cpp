@@ -31,9 +31,20 @@ namespace {
 /// Shared by all threads: a graph may go on in another thread than it began in.
 std::atomic<std::uint64_t> nodes_made{0};
 thread_local bool grad_on = true;
+thread_local bool in_backward = false;
 thread_local Trace* innermost = nullptr;
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+/// Says that backward() is at work on this thread.
+class BackwardScope final {
+ public:
+  BackwardScope() : outer_(in_backward) { in_backward = true; }
+  ~BackwardScope() { in_backward = outer_; }
+  BackwardScope(const BackwardScope&) = delete;
+  BackwardScope& operator=(const BackwardScope&) = delete;
+
+ private:
+  bool outer_;
+};
 
 Needs needs_of(const Node& node) {
   std::uint32_t bits = 0;
@@ -159,6 +170,7 @@ void backward(const Tensor& y, Tensor dy) {
   check<DTypeError>(dy.dtype() == y.dtype(), "backward: the gradient at a tensor of ", y.dtype(), " cannot be ",
                     dy.dtype());
   const NoGrad off;
+  const BackwardScope at_work;
   Ready ready;
   ready.deliver(y.meta(), std::move(dy));
   while (!ready.empty()) {
@@ -166,12 +178,12 @@ void backward(const Tensor& y, Tensor dy) {
     const ModuleScope scope(node->module);
     check<NumericError>(static_cast<bool>(node->backward), node->name,
                         ": backward() runs through this graph a second time, but what it saved was freed by the first");
-    const double start = innermost != nullptr ? now() : 0;
+    const double start = innermost != nullptr ? Trace::now() : 0;
     const Backward run = std::move(node->backward);
     node->backward = nullptr;
     Tensors gradients = run(std::move(gradient), needs_of(*node));
     check_gradients(*node, gradients);
-    if (innermost != nullptr) innermost->add_backward(node->number, now() - start);
+    if (innermost != nullptr) innermost->add_backward(node->number, start, Trace::now() - start);
     for (std::size_t i = 0; i < gradients.size(); ++i) ready.deliver(node->inputs[i].meta, std::move(gradients[i]));
   }
 }
@@ -183,17 +195,29 @@ bool grad_enabled() { return grad_on; }
 Trace::Trace(Watch watch) : watch_(std::move(watch)), last_(now()), outer_(innermost) { innermost = this; }
 Trace::~Trace() { innermost = outer_; }
 
+double Trace::now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void Trace::clear() {
   entries_.clear();
+  reorders_.clear();
   by_node_.clear();
   last_ = now();
 }
 
 void Trace::add(const Op& op, const Tensors& inputs, const Tensor& output, std::uint64_t node) {
   const auto describe = [](const Tensor& t) {
-    return t.defined() ? TraceEntry::Value{t.id(), t.shape(), t.dtype(), t.layout()} : TraceEntry::Value{};
+    return t.defined() ? TraceEntry::Value{t.id(), t.shape(), t.dtype(), t.layout(), t.requires_grad()}
+                       : TraceEntry::Value{};
   };
-  TraceEntry entry{op, std::string(current_module()), {}, describe(output), node, now() - last_, 0};
+  TraceEntry entry{.op = op,
+                   .module = std::string(current_module()),
+                   .inputs = {},
+                   .output = describe(output),
+                   .node = node,
+                   .forward_start = last_,
+                   .forward_seconds = now() - last_};
   for (const Tensor& input : inputs) entry.inputs.push_back(describe(input));
   if (watch_) watch_(entry, output);
   if (node != 0) by_node_[node] = entries_.size();
@@ -201,9 +225,19 @@ void Trace::add(const Op& op, const Tensors& inputs, const Tensor& output, std::
   last_ = now();
 }
 
-void Trace::add_backward(std::uint64_t node, double seconds) {
-  if (const auto found = by_node_.find(node); found != by_node_.end())
-    entries_[found->second].backward_seconds = seconds;
+void Trace::add_backward(std::uint64_t node, double start, double seconds) {
+  const auto found = by_node_.find(node);
+  if (found == by_node_.end()) return;
+  entries_[found->second].backward_start = start;
+  entries_[found->second].backward_seconds = seconds;
+}
+
+void trace_reorder(const Tensor& from, Layout to, const std::function<void()>& move) {
+  if (innermost == nullptr) return move();
+  const double start = Trace::now();
+  move();
+  innermost->reorders_.push_back({std::string(current_module()), from.shape(), from.dtype(), from.layout(), to,
+                                  in_backward, start, Trace::now() - start});
 }
 
 }  // namespace fanin

@@ -96,14 +96,29 @@ struct TraceEntry {
     Shape shape;
     DType dtype = DType::f32;
     Layout layout;
+    bool requires_grad = false;
   };
   Op op;
   std::string module;         // path of the module that ran it
   std::vector<Value> inputs;  // id 0: undefined
   Value output;
-  std::uint64_t node = 0;       // number of its node in the graph; 0 if nothing was recorded for backward
-  double forward_seconds = 0;   // since the entry before it ended
-  double backward_seconds = 0;  // filled in when backward() runs its node within the scope
+  std::uint64_t node = 0;      // number of its node in the graph; 0 if nothing was recorded for backward
+  double forward_start = 0;    // when the entry before it ended, on Trace::now()'s clock
+  double forward_seconds = 0;  // since then
+  double backward_start = 0;   // filled in, as is the next, when backward() runs its node within the scope
+  double backward_seconds = 0;
+};
+
+/// A tensor that was moved from one layout to another: no operator, but it takes time, and that is part of the
+/// operator's that wanted it.
+struct TraceReorder {
+  std::string module;
+  Shape shape;
+  DType dtype = DType::f32;
+  Layout from, to;
+  bool in_backward = false;
+  double start = 0;
+  double seconds = 0;
 };
 
 /// Collects the operators executed on this thread while it lives, forward and backward, also under NoGrad. The one
@@ -118,20 +133,29 @@ class Trace final {
   Trace& operator=(const Trace&) = delete;
 
   const std::vector<TraceEntry>& entries() const { return entries_; }
-  /// Forgets the entries and starts the clock anew.
+  /// In the order in which they happened.
+  const std::vector<TraceReorder>& reorders() const { return reorders_; }
+  /// Forgets everything collected; the next entry's forward starts now.
   void clear();
+  /// Seconds on a clock that only goes forward.
+  static double now();
 
  private:
   friend Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward);
   friend void backward(const Tensor& y, Tensor dy);
   void add(const Op& op, const Tensors& inputs, const Tensor& output, std::uint64_t node);
-  void add_backward(std::uint64_t node, double seconds);
+  void add_backward(std::uint64_t node, double start, double seconds);
+  friend void trace_reorder(const Tensor& from, Layout to, const std::function<void()>& move);
 
   Watch watch_;
   std::vector<TraceEntry> entries_;
+  std::vector<TraceReorder> reorders_;
   std::unordered_map<std::uint64_t, std::size_t> by_node_;  // node number → entry
   double last_ = 0;
   Trace* outer_;
 };
+
+/// Runs `move`, which brings a tensor into another layout, and tells the innermost Trace: for Tensor.
+void trace_reorder(const Tensor& from, Layout to, const std::function<void()>& move);
 
 }  // namespace fanin

@@ -61,8 +61,11 @@ void transfer(const Tensor& from, Tensor& to) {
 }
 
 void transfer_any(const Tensor& from, Tensor& to) {
-  dispatch_all(from.dtype(),
-               [&]<class From>() { dispatch_all(to.dtype(), [&]<class To>() { transfer<From, To>(from, to); }); });
+  const auto move = [&] {
+    dispatch_all(from.dtype(),
+                 [&]<class From>() { dispatch_all(to.dtype(), [&]<class To>() { transfer<From, To>(from, to); }); });
+  };
+  from.layout() == to.layout() ? move() : trace_reorder(from, to.layout(), move);
 }
 
 }  // namespace

@@ -86,6 +86,38 @@ TEST_CASE("a trace links outputs to inputs, knows the module, and times the back
   CHECK(trace.entries()[0].backward_seconds > 0);
 }
 
+TEST_CASE("a trace knows when what it times began, and sees every change of layout") {
+  const Tensor x = Tensor::zeros({1, 16, 2, 2}).requires_grad_();
+  const Trace trace;
+  const double before = Trace::now();
+  const Tensor y = relu(x.to(Layout::channel_blocked(8)));
+  y.to(y.layout());  // nothing to do
+  {
+    const Trace inner;
+    x.to(Layout::channel_blocked(16));
+    CHECK(inner.reorders().size() == 1);
+  }
+  {
+    const ModuleScope scope("pool");
+    backward(y, Tensor::zeros(y.shape()));  // plain: relu brings it into y's layout
+  }
+  REQUIRE(trace.entries().size() == 1);
+  const TraceEntry& entry = trace.entries()[0];
+  CHECK(entry.inputs[0].requires_grad);
+  CHECK(entry.forward_start <= before);
+  CHECK(entry.forward_start + entry.forward_seconds <= entry.backward_start);
+  CHECK(entry.backward_start + entry.backward_seconds <= Trace::now());
+  REQUIRE(trace.reorders().size() == 2);
+  const TraceReorder& first = trace.reorders()[0];
+  CHECK(first.from == Layout::plain());
+  CHECK(first.to == Layout::channel_blocked(8));
+  CHECK(first.shape == x.shape());
+  CHECK_FALSE(first.in_backward);
+  CHECK(first.start >= before);
+  CHECK(trace.reorders()[1].in_backward);
+  CHECK(trace.reorders()[1].start >= entry.backward_start);
+}
+
 TEST_CASE("saved tensors are freed as soon as their node has run") {
   const Tensor x = Tensor::zeros({1 << 20}).requires_grad_();
   const std::size_t before = memory_use().live;
