@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "core/autocast.h"
+#include "core/io/atomic_file.h"
 #include "core/storage.h"
 #include "core/threads.h"
 #include "tools/command.h"
 #include "tools/flags.h"
+#include "tools/profile.h"
 #include "tools/progress.h"
 #include "tools/workload.h"
 
@@ -17,6 +20,7 @@ namespace {
 constexpr std::string_view examples =
     R"(  fanin bench                                        training steps of resnext29-8x64d
   fanin bench --model resnext29-8x16d --batch-size 64 --precision bf16 --threads 2
+  fanin bench --profile --trace trace.json           where the time goes; ui.perfetto.dev draws the file
   fanin bench --mode forward --batch-size 1 --steps 50 --json
 )";
 
@@ -28,6 +32,8 @@ struct Arguments {
   std::string mode = "train";
   std::int64_t steps = 10;
   std::int64_t warmup = 3;
+  bool profile = false;
+  std::string trace;
 };
 
 /// The value below which a share of the sorted values lies, between two of them on the line that joins them.
@@ -38,9 +44,11 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-double milliseconds_of(Workload& workload) {
+double milliseconds_of(Workload& workload, Profile* profile = nullptr) {
   const auto start = std::chrono::steady_clock::now();
-  workload.run();
+  if (profile != nullptr) profile->begin_step();
+  workload.run(profile);
+  if (profile != nullptr) profile->end_step();
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -48,6 +56,7 @@ void refuse(const Arguments& a) {
   check<UsageError>(a.batch_size > 0 && a.steps > 0, "--batch-size and --steps: expected 1 or more");
   check<UsageError>(a.warmup > 0, "--warmup: expected 1 or more (the first step prepares kernels), got ", a.warmup);
   check<UsageError>(a.img_size >= 0, "--img-size: expected a number of pixels, got ", a.img_size);
+  check<UsageError>(a.profile || a.trace.empty(), "--trace does nothing here: it belongs to --profile");
   check<UsageError>(a.mode == "train" || a.mode == "forward", "--mode: expected train or forward, got '", a.mode, "'");
 }
 
@@ -65,8 +74,10 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
 
   const double first = milliseconds_of(workload);
   for (std::int64_t i = 1; i < a.warmup; ++i) workload.run();
+  std::optional<Profile> profile;
+  if (a.profile) profile.emplace(0);
   std::vector<double> times;
-  for (std::int64_t i = 0; i < a.steps; ++i) times.push_back(milliseconds_of(workload));
+  for (std::int64_t i = 0; i < a.steps; ++i) times.push_back(milliseconds_of(workload, profile ? &*profile : nullptr));
   std::ranges::sort(times);
   const double median = quantile(times, 0.5);
   const double rate = 1000 * static_cast<double>(a.batch_size) / median;
@@ -81,6 +92,8 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
                  a.steps, " timed); ", brief(rate), " images/s\nfirst ", what, "  ", brief(first - median),
                  " ms more than the median\nmemory  peak ", bytes_text(static_cast<double>(resident)),
                  " resident, of tensors ", bytes_text(static_cast<double>(tensors)));
+  if (profile) console.note("\n", profile->text());
+  if (!a.trace.empty()) write_file(a.trace, profile->trace().text());
   Outcome outcome;
   Json arguments = Json::object();
   for (const auto& [key, value] : choice.arguments) arguments.set(key, value);
@@ -91,6 +104,7 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
   outcome.json.set("threads", threads()).set("steps", a.steps).set("step_ms", std::move(step));
   outcome.json.set("images_per_second", rate).set("first_step_ms", first);
   outcome.json.set("peak_rss_bytes", std::uint64_t{resident}).set("peak_tensor_bytes", std::uint64_t{tensors});
+  if (profile) outcome.json.set("profile", profile->json());
   return outcome;
 }
 
@@ -108,6 +122,9 @@ Command bench_command() {
             options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
             options.add("steps", &a->steps, "steps timed");
             options.add("warmup", &a->warmup, "steps before those");
+            options.add("profile", &a->profile, "where the time goes, by operator and by module, on stderr");
+            options.add("trace", &a->trace, "with --profile: spans of three steps, for chrome://tracing and Perfetto",
+                        "FILE.json");
             return Command::Body([a](const Common& common, Console& console) { return bench(*a, common, console); });
           }};
 }

@@ -16,4 +16,11 @@ double flops(const TraceEntry& entry) {
   return entry.op.name == "reshape" ? 0 : largest;
 }
 
+double product_flops(const TraceEntry& entry) {
+  const std::string_view name = entry.op.name;
+  if (!(name.starts_with("conv") || name == "linear" || name == "matmul") || entry.inputs.size() < 2) return 0;
+  const int backwards = (entry.inputs[0].requires_grad ? 1 : 0) + (entry.inputs[1].requires_grad ? 1 : 0);
+  return flops(entry) * (entry.backward_seconds > 0 ? 1 + backwards : 1);
+}
+
 }  // namespace fanin

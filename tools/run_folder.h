@@ -11,6 +11,7 @@ namespace fanin {
 ///   weights/           best.safetensors and last.safetensors
 ///   checkpoint/        what --resume needs
 ///   confusion.csv      of the validation images, by the best weights; without validation of the last training epoch
+///   trace.json         with --profile: spans of three steps, for chrome://tracing and Perfetto
 ///   report.html        curves and tables in one file
 class RunFolder final {
  public:

@@ -72,7 +72,11 @@ void TrainArguments::declare(Options& options) {
   options.add("config", &config, "options from an args.json; those typed here count more", "FILE");
   options.shorten("config", 'c');
   options.add("log-interval", &log_interval, "steps between two lines of metrics");
-  for (const auto* where : {"output", "experiment", "resume", "overwrite", "seeds", "config"}) options.keep_out(where);
+  options.add("profile", &profile,
+              "where the time of a step goes, on stderr at the end, and trace.json in the run folder, for "
+              "chrome://tracing and Perfetto");
+  for (const auto* where : {"output", "experiment", "resume", "overwrite", "seeds", "config", "profile"})
+    options.keep_out(where);
 }
 
 void TrainArguments::complete(const Options& options, Dim samples, bool has_validation) {

@@ -61,6 +61,7 @@ Trainer::Trainer(TrainSetup setup, RunFolder folder, Console& console)
       total_steps_(setup_.arguments.total_steps(setup_.train->size())),
       steps_per_epoch_(loader_.batches()) {
   if (setup_.arguments.ema_decay > 0) ema_.emplace(state_dict(*setup_.net), setup_.arguments.ema_decay);
+  if (setup_.arguments.profile) profile_.emplace(1);
   state_.confusion = Confusion(setup_.train->classes());
 }
 
@@ -104,6 +105,7 @@ Outcome Trainer::run() {
   check<FileError>(save_error_.empty(), save_error_);
   check<FileError>(best_error_.empty(), best_error_);
   metrics_->finish();
+  if (profile_) write_profile();
   write_report(folder_.path());
   return outcome(end);
 }
@@ -112,9 +114,13 @@ Trainer::End Trainer::train_epoch() {
   loader_.start(state_.epoch, state_.batch);
   auto start = Clock::now();
   while (state_.step < total_steps_) {
+    if (profile_) profile_->begin_step();
+    enter(profile(), Phase::data);
     const std::optional<Batch> batch = loader_.next();
+    enter(profile(), Phase::rest);
     if (!batch) break;
     if (const End end = step(*batch); end != End::none) return end;
+    if (profile_) profile_->end_step();
     const double seconds = since(start);
     start = Clock::now();
     step_seconds_ = step_seconds_ == 0 ? seconds : 0.9 * step_seconds_ + 0.1 * seconds;
@@ -131,8 +137,10 @@ Trainer::End Trainer::step(const Batch& batch) {
   double value = 0;
   {
     const DropoutScope dropout(setup_.seed, static_cast<std::uint64_t>(state_.step));
+    enter(profile(), Phase::forward);
     const Tensor logits = (*setup_.net)(batch.images);
     const Tensor loss = cross_entropy(logits, batch.labels, a.smoothing);
+    enter(profile(), Phase::rest);
     value = loss.item();
     if (!std::isfinite(value)) {
       const Diagnosis found = find_non_finite(*setup_.net, batch.images, batch.labels, a.smoothing);
@@ -141,12 +149,15 @@ Trainer::End Trainer::step(const Batch& batch) {
       return End::diverged;
     }
     count_batch(logits.plain(), batch.labels, counted);
+    enter(profile(), Phase::backward);
     backward(loss);
   }
+  enter(profile(), Phase::optimiser);
   const double scale = a.clip_grad > 0 ? clip_scale(gradient_norm(optimizer_->parameters()), a.clip_grad) : 1;
   optimizer_->set_lr(schedule_.lr(state_.step));
   optimizer_->step(scale);
   if (ema_) ema_->update();
+  enter(profile(), Phase::rest);
 
   ++state_.step;
   ++state_.batch;

@@ -13,6 +13,7 @@
 #include "tools/checkpoint.h"
 #include "tools/command.h"
 #include "tools/metrics.h"
+#include "tools/profile.h"
 #include "tools/progress.h"
 #include "tools/run_folder.h"
 #include "tools/train_arguments.h"
@@ -62,6 +63,8 @@ class Trainer final {
   void show_step(const Batch& batch, double seconds);
   void show_epoch(const MetricsRow& row, bool best);
   double elapsed() const;
+  Profile* profile() { return profile_ ? &*profile_ : nullptr; }
+  void write_profile();
   Outcome outcome(End end);
 
   TrainSetup setup_;
@@ -72,6 +75,7 @@ class Trainer final {
   std::optional<Ema> ema_;
   Loader loader_;
   std::optional<MetricsFiles> metrics_;
+  std::optional<Profile> profile_;
   Progress progress_;
   TrainState state_;
   std::int64_t total_steps_;

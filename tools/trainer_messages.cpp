@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/io/atomic_file.h"
 #include "tools/estimate.h"
 #include "tools/optimizer.h"
 #include "tools/trainer.h"
@@ -60,6 +61,11 @@ void Trainer::show_epoch(const MetricsRow& row, bool best) {
   progress_.line(text(words, "  ", duration_text(row.seconds)));
 }
 
+void Trainer::write_profile() {
+  console_.note(profile_->text());
+  if (profile_->steps() > 0) write_file(folder_.file("trace.json"), profile_->trace().text());
+}
+
 Outcome Trainer::outcome(End end) {
   Outcome result;
   result.json.set("run", folder_.path()).set("steps", state_.step).set("epochs", state_.epoch);
@@ -69,6 +75,7 @@ Outcome Trainer::outcome(End end) {
     result.json.set("val_top5", last_row_.val_top5).set("best_top1", state_.best_top1);
     result.json.set("best_loss", state_.best_loss).set("best_epoch", state_.best_epoch + 1);
   }
+  if (profile_) result.json.set("profile", profile_->json());
   result.json.set("seconds", elapsed()).set("parameters", parameter_count(*setup_.net));
   if (end == End::diverged) {
     result.code = Exit::diverged;

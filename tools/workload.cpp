@@ -29,15 +29,20 @@ Workload::Workload(const Choice& choice) : training_(choice.training), net_(choi
     net_ = std::move(folded);
 }
 
-void Workload::run() {
+void Workload::run(Profile* profile) {
   if (!training_) {
     const NoGrad off;
+    enter(profile, Phase::forward);
     (*net_)(batch_.images);
     return;
   }
   const DropoutScope dropout(0, 0);
   optimizer_->zero_grad();
-  backward(cross_entropy((*net_)(batch_.images), batch_.labels));
+  enter(profile, Phase::forward);
+  const Tensor loss = cross_entropy((*net_)(batch_.images), batch_.labels);
+  enter(profile, Phase::backward);
+  backward(loss);
+  enter(profile, Phase::optimiser);
   optimizer_->step();
 }
 

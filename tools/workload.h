@@ -5,6 +5,7 @@
 #include "core/optim/optimizer.h"
 #include "models/models.h"
 #include "tools/estimate.h"
+#include "tools/profile.h"
 
 namespace fanin {
 
@@ -26,7 +27,8 @@ class Workload final {
 
   /// Training: forward, cross-entropy, backward, and a step of SGD with momentum 0.9, Nesterov and weight decay 5e-4.
   /// Else the forward pass, with nothing recorded for backward.
-  void run();
+  /// Tells `profile` the phases, if there is one.
+  void run(Profile* profile = nullptr);
 
   Module& net() { return *net_; }
   const NoiseBatch& batch() const { return batch_; }

@@ -64,3 +64,86 @@ TEST_CASE("bench says in words what it says in numbers, and refuses what it cann
     CHECK(call(folder, tiny + " " + wrong).code == 2);
   }
 }
+
+TEST_CASE("the profile's rows sum up to the step, and its trace file nests spans within it") {
+  const Folder folder;
+  const json found = run_json(folder, "--profile --trace trace.json");
+  const json& profile = found["profile"];
+  CHECK(profile["steps"] == 2);
+  const auto number = [](const json& value) { return value.get<double>(); };
+  double other = 0;
+  for (const auto& [name, ms] : profile["other_ms"].items()) other += number(ms);
+  CHECK(number(profile["other_ms"]["optimiser"]) > 0);
+  CHECK(number(profile["other_ms"]["data"]) == 0);
+  for (const char* table : {"operators", "modules"}) {
+    double sum = other;
+    for (const json& row : profile[table]) sum += number(row["forward_ms"]) + number(row["backward_ms"]);
+    CAPTURE(table);
+    CHECK(sum == doctest::Approx(number(profile["step_ms"])).epsilon(1e-6));
+  }
+  double convolutions = 0;
+  for (const json& row : profile["operators"])
+    if (row["name"] == "conv2d") {
+      convolutions += number(row["calls"]);
+      CHECK(number(row["flops"]) > 0);
+      CHECK(number(row["forward_ms"]) > 0);
+      CHECK(number(row["backward_ms"]) > 0);
+    }
+  CHECK(convolutions == 1 + 3 * 3 + 3);  // stem, three bottlenecks, their projections
+
+  const json trace = json::parse(content(folder / "trace.json"));
+  int steps = 0, forwards = 0, backwards = 0;
+  double step_start = 0, step_end = 0;
+  for (const json& event : trace["traceEvents"]) {
+    CHECK(event["ph"] == "X");
+    const double start = number(event["ts"]), end = start + number(event["dur"]);
+    if (event["cat"] == "step") {
+      ++steps;
+      step_start = start;
+      step_end = end;
+    }
+    CHECK(start >= step_start);
+    CHECK(end <= step_end + 0.01);
+    if (event["name"] == "conv2d") {
+      (event["cat"] == "forward" ? forwards : backwards) += 1;
+      CHECK(event["args"]["module"] != "");
+      CHECK(event["args"]["inputs"].size() >= 2);
+    }
+  }
+  CHECK(steps == 2);
+  CHECK(forwards == 2 * convolutions);
+  CHECK(backwards == 2 * convolutions);
+}
+
+TEST_CASE("the profile is written in words, and a trace without it is refused") {
+  const Folder folder;
+  const Ran ran = call(folder, tiny + " --profile");
+  REQUIRE(ran.code == 0);
+  for (const char* word : {"operator", "conv2d", "batch_norm2d", "classifier", "(optimiser)", "GFLOP/s", "reorders"}) {
+    CAPTURE(word);
+    CHECK(ran.err.find(word) != std::string::npos);
+  }
+  CHECK(call(folder, tiny + " --trace trace.json").code == 2);
+  CHECK(call(folder, tiny + " --profile --trace nowhere/trace.json").code == 3);
+}
+
+TEST_CASE("train --profile leaves a trace in the run folder, with the waiting for data in it") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 40);
+  const Ran ran =
+      call(folder,
+           "train --data cifar --recipe none --epochs 2 --batch-size 10 --val-split 0.25 --profile --json "
+           "--output run --model resnext --model-arg depth=11 cardinality=2 base_width=4 widen_factor=0.125");
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  const json profile = json::parse(ran.out)["profile"];
+  CHECK(profile["steps"] == 5);  // of six
+  CHECK(profile["other_ms"]["data"].get<double>() > 0);
+  for (const json& row : profile["operators"])
+    if (row["name"] == "cross_entropy") CHECK(row["calls"] == 1);  // validation is not counted
+  CHECK(ran.err.find("(waiting for data)") != std::string::npos);
+  const std::string trace = content(folder / "run/trace.json");
+  CHECK(trace.find("\"data\"") != std::string::npos);
+  CHECK(json::parse(trace)["traceEvents"].size() > 30);
+  CHECK(content(folder / "run/args.json").find("profile") == std::string::npos);
+}
