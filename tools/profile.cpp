@@ -32,10 +32,17 @@ std::string module_of(const std::string& path) { return path.empty() ? "(top)" :
 
 }  // namespace
 
-Profile::Row& Profile::row(std::vector<Row>& rows, std::string_view name, std::string_view kernel) {
-  const auto found = std::ranges::find_if(rows, [&](const Row& r) { return r.name == name && r.kernel == kernel; });
-  if (found != rows.end()) return *found;
-  return rows.emplace_back(Row{.name = std::string(name), .kernel = std::string(kernel)});
+Profile::Row& Profile::operator_row(std::string_view name, std::string_view kernel) {
+  const auto found =
+      std::ranges::find_if(operators_, [&](const Row& r) { return r.name == name && r.kernel == kernel; });
+  if (found != operators_.end()) return *found;
+  return operators_.emplace_back(Row{.name = std::string(name), .kernel = std::string(kernel)});
+}
+
+Profile::Row& Profile::module_row(const std::string& path) {
+  const auto found = std::ranges::find(modules_, path, &Row::name);
+  if (found != modules_.end()) return *found;
+  return modules_.emplace_back(Row{.name = path});
 }
 
 void Profile::begin_step() {
@@ -75,7 +82,10 @@ void Profile::end_step() {
 void Profile::count(const TraceEntry& entry) {
   const double products = product_flops(entry);
   forward_ += entry.forward_seconds;
-  for (Row* r : {&row(operators_, entry.op.name, entry.op.kernel), &row(modules_, module_of(entry.module))}) {
+  Row& module = module_row(module_of(entry.module));
+  if (module.kernel.find(entry.op.kernel) == std::string::npos)
+    module.kernel += (module.kernel.empty() ? "" : ", ") + std::string(entry.op.kernel);
+  for (Row* r : {&operator_row(entry.op.name, entry.op.kernel), &module}) {
     ++r->calls;
     r->forward += entry.forward_seconds;
     r->backward += entry.backward_seconds;
@@ -87,14 +97,14 @@ void Profile::count(const TraceEntry& entry) {
 /// Its time goes from the operator to a row of its own; modules keep it.
 void Profile::count(const TraceReorder& reorder) {
   const TraceEntry* owner = owner_of(reorder, trace_->entries());
-  Row& all = row(operators_, "reorder");
+  Row& all = operator_row("reorder", "");
   ++all.calls;
   ++all.reorders;
   (reorder.in_backward ? all.backward : all.forward) += reorder.seconds;
-  Row& module = row(modules_, module_of(reorder.module));
+  Row& module = module_row(module_of(reorder.module));
   ++module.reorders;
   if (owner != nullptr) {
-    Row& r = row(operators_, owner->op.name, owner->op.kernel);
+    Row& r = operator_row(owner->op.name, owner->op.kernel);
     (reorder.in_backward ? r.backward : r.forward) -= reorder.seconds;
     return;
   }

@@ -46,7 +46,8 @@ class Profile final {
     double product_seconds = 0;        // which they took
     std::int64_t reorders = 0;
   };
-  static Row& row(std::vector<Row>& rows, std::string_view name, std::string_view kernel = {});
+  Row& operator_row(std::string_view name, std::string_view kernel);
+  Row& module_row(const std::string& path);
   Json json_of(const std::vector<Row>& rows) const;
   void count(const TraceEntry& entry);
   void count(const TraceReorder& reorder);
