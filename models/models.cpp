@@ -4,6 +4,7 @@
 
 #include "core/nearest.h"
 #include "models/arguments.h"
+#include "models/c3d.h"
 #include "models/lenet.h"
 #include "models/mlp.h"
 #include "models/plain.h"
@@ -46,6 +47,7 @@ ModelInfo resnext50_info() {
           .description = "ResNeXt-50 for photographs, under torchvision's names (Xie et al. 2017)",
           .arguments = {{"classes", "1000", "number of classes"}, colour},
           .rules = "torchvision",
+          .usual_side = 224,
           .build = [](const ModelArguments& arguments) -> std::unique_ptr<Module> {
             const ArgumentReader read(arguments);
             return std::make_unique<ResNeXt50>(
@@ -117,6 +119,26 @@ ModelInfo plain_info() {
           }};
 }
 
+ModelInfo c3d_info() {
+  return {.name = "c3d",
+          .description = "C3D for clips of 16 frames (Tran et al. 2015)",
+          .arguments = {{"width", "64", "channels of the first convolution"},
+                        {"dropout", "0.5", "share of hidden units left out in training"},
+                        {"classes", "487", "number of classes"},
+                        colour,
+                        {"image_size", "112", "side of the square frames, in pixels"}},
+          .rules = "pytorch",
+          .frames = C3D::frames,
+          .build = [](const ModelArguments& arguments) -> std::unique_ptr<Module> {
+            const ArgumentReader read(arguments);
+            return std::make_unique<C3D>(C3DOptions{.classes = read.whole("classes"),
+                                                    .in_channels = read.whole("in_channels"),
+                                                    .image_size = read.whole("image_size"),
+                                                    .width = read.whole("width"),
+                                                    .dropout = read.real("dropout")});
+          }};
+}
+
 ModelPreset resnext29(std::string_view name, const char* cardinality, const char* base_width) {
   return {name, "resnext", {{"depth", "29"}, {"cardinality", cardinality}, {"base_width", base_width}}};
 }
@@ -143,9 +165,16 @@ bool ModelInfo::takes(std::string_view argument) const {
   return std::ranges::find(arguments, argument, &ModelArgument::name) != arguments.end();
 }
 
+Shape ModelChoice::usual_input(Dim batch, Dim side) const {
+  const ArgumentReader read(arguments);
+  if (side == 0) side = info->takes("image_size") ? read.whole("image_size") : info->usual_side;
+  const Dim channels = read.whole("in_channels");
+  return info->frames > 0 ? Shape{batch, channels, info->frames, side, side} : Shape{batch, channels, side, side};
+}
+
 const std::vector<ModelInfo>& models() {
-  static const std::vector<ModelInfo> all{resnext_info(), resnext50_info(), resnet18_info(),
-                                          lenet_info(),   mlp_info(),       plain_info()};
+  static const std::vector<ModelInfo> all{resnext_info(), resnext50_info(), resnet18_info(), lenet_info(),
+                                          mlp_info(),     plain_info(),     c3d_info()};
   return all;
 }
 

@@ -26,6 +26,8 @@ struct ModelInfo {
   std::string_view description;
   std::vector<ModelArgument> arguments;
   std::string_view rules;  // the initialisers published with it, as --init takes them: "resnext", "pytorch"
+  Dim usual_side = 32;     // of the square images it is usually shown, where no argument image_size says it
+  Dim frames = 0;          // of the clips it takes; 0: it takes images
   /// Builds it, parameters unset. `arguments` is complete: every argument has a value. Throws ShapeError on
   /// impossible ones.
   std::unique_ptr<Module> (*build)(const ModelArguments& arguments);
@@ -50,6 +52,8 @@ struct ModelChoice {
 
   std::string_view name() const { return info->name; }
   std::unique_ptr<Module> build() const { return info->build(arguments); }
+  /// What it is usually shown: images [batch, C, H, W] or clips [batch, C, frames, H, W]; `side` > 0: of that size.
+  Shape usual_input(Dim batch, Dim side = 0) const;
 };
 
 /// The model or preset called `name`, with `given` arguments; arguments not given come from the preset, then from

@@ -67,7 +67,7 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
   ModelArguments suggested;
   if (a.img_size > 0) suggested["image_size"] = text(a.img_size);
   const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested);
-  const Shape images = usual_images(choice, a.batch_size, a.img_size);
+  const Shape images = choice.usual_input(a.batch_size, a.img_size);
   Workload workload(
       {.model = choice, .images = images, .dtype = dtype, .training = a.mode == "train", .seed = common.seed});
   reset_peak_memory();
@@ -116,7 +116,7 @@ Command bench_command() {
             a->model.declare(options);
             options.heading("Measuring");
             options.add("mode", &a->mode, "train: whole training steps; forward: passes as eval makes them", "NAME");
-            options.add("batch-size", &a->batch_size, "images a step");
+            options.add("batch-size", &a->batch_size, "images, or clips, a step");
             options.shorten("batch-size", 'b');
             options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");
             options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");

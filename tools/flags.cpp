@@ -71,15 +71,6 @@ ModelArguments suggested_arguments(const DatasetInfo& info) {
       {"classes", text(info.classes.size())}, {"in_channels", text(info.channels)}, {"image_size", text(info.height)}};
 }
 
-Shape usual_images(const ModelChoice& choice, Dim batch_size, Dim side) {
-  const auto number = [&](std::string_view name, Dim otherwise) {
-    const auto found = choice.arguments.find(name);
-    return found == choice.arguments.end() ? otherwise : parse_integer(text("model-arg ", name), found->second);
-  };
-  if (side == 0) side = number("image_size", choice.name() == "resnext50-32x4d" ? 224 : 32);
-  return {batch_size, number("in_channels", 3), side, side};
-}
-
 std::string key_value_text(const ModelArguments& arguments) {
   std::string words;
   for (const auto& [key, value] : arguments) words += (words.empty() ? "" : " ") + key + "=" + value;

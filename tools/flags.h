@@ -44,8 +44,6 @@ bool autocast_for(std::string_view precision, Console& console);
 
 /// What a data set says about the model: classes, in_channels, image_size.
 ModelArguments suggested_arguments(const DatasetInfo& info);
-/// Shape of a batch of the square images a model takes; side 0: those it is usually shown.
-Shape usual_images(const ModelChoice& choice, Dim batch_size, Dim side = 0);
 /// "depth=29 cardinality=8".
 std::string key_value_text(const ModelArguments& arguments);
 

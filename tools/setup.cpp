@@ -67,6 +67,8 @@ TrainData prepare_data(TrainArguments& arguments, Options& options) {
 TrainSetup prepare_training(const TrainArguments& a, std::uint64_t seed, const TrainData& data) {
   const DatasetInfo& info = data.train->info();
   const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested_arguments(info));
+  check<UsageError>(choice.info->frames == 0, "--model ", choice.name(), " takes clips of ", choice.info->frames,
+                    " frames, and train reads images; train it from C++, or choose a model for images");
   TrainSetup setup{.arguments = a,
                    .seed = seed,
                    .dtype = parse_precision(a.precision),

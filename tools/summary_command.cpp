@@ -21,6 +21,7 @@ constexpr std::string_view examples =
   fanin summary --model resnext50-32x4d --img-size 224 --batch-size 32
   fanin summary --weights runs/cifar --json
   fanin summary --model resnext50-32x4d --fans
+  fanin summary --model c3d
 )";
 
 struct Arguments {
@@ -91,7 +92,7 @@ Outcome summarise(const Arguments& a, Console& console) {
   to(*net, dtype);
   net->eval();
 
-  const Shape images = usual_images(choice, a.batch_size, a.img_size > 0 ? a.img_size : info.image_size);
+  const Shape input = choice.usual_input(a.batch_size, a.img_size > 0 ? a.img_size : info.image_size);
   std::map<std::string, Dim> left;  // parameters of each module, until its first operator has listed them
   for (const NamedParameter& parameter : named_parameters(*net)) {
     const std::size_t dot = parameter.name.rfind('.');
@@ -99,7 +100,7 @@ Outcome summarise(const Arguments& a, Console& console) {
   }
   const NoGrad no_grad;
   const Trace trace;
-  (*net)(Tensor::zeros(images, dtype));
+  (*net)(Tensor::zeros(input, dtype));
 
   Table table({"module", "operator", "output", "parameters", "MFLOP", "memory", "kernel", "layout"}, "llrrrrll");
   Totals totals;
@@ -110,7 +111,7 @@ Outcome summarise(const Arguments& a, Console& console) {
     if (own != left.end()) left.erase(own);
   }
   const Dim parameters = parameter_count(*net);
-  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input ", images, " ", dtype, "\n\n",
+  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input ", input, " ", dtype, "\n\n",
                  table.text(), "\n", count_text(parameters), " parameters (",
                  bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))), "), ",
                  brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
@@ -132,7 +133,7 @@ Command summary_command() {
             options.add("weights", &a->weights, "a weights file or a run folder, in place of --model", "FILE");
             options.heading("Input");
             options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");
-            options.add("batch-size", &a->batch_size, "images at a time");
+            options.add("batch-size", &a->batch_size, "images, or clips, at a time");
             options.shorten("batch-size", 'b');
             options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
             return Command::Body([a](const Common&, Console& console) { return summarise(*a, console); });

@@ -23,7 +23,7 @@ Workload::Workload(const Choice& choice) : training_(choice.training), net_(choi
     return;
   }
   net_->eval();
-  if (choice.dtype == DType::f64) return;
+  if (choice.dtype == DType::f64 || choice.images.rank() != 4) return;  // clips: nothing is folded in 3-D
   const Shape image{choice.images[1], choice.images[2], choice.images[3]};
   if (auto folded = fold_batch_norm(*net_, image, autocast_enabled() ? DType::bf16 : choice.dtype))
     net_ = std::move(folded);

@@ -67,6 +67,8 @@ def model_zoo():
         "mlp-linear": (networks.Mlp(depth=0, in_channels=3, image_size=8), (3, 3, 8, 8)),
         "plain-batch": (networks.PlainNet(depth=11, width=13), (3, 3, 14, 11)),
         "plain-none": (networks.PlainNet(depth=8, width=10, norm=False, in_channels=1), (3, 1, 10, 13)),
+        "c3d": (networks.C3D(), None),
+        "c3d-small": (networks.C3D(classes=5, image_size=40, width=2, dropout=0), (2, 3, 16, 40, 40)),
     }
     lines, numbers = [], {}
     for name, (net, shape) in nets.items():

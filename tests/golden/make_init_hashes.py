@@ -20,6 +20,7 @@ NETWORKS = {
     "lenet": (networks.LeNet, (0, 42)),
     "resnet18": (lambda: networks.ResNet18(width=8), (1,)),
     "resnext50-32x4d": (networks.ResNeXt50, (3,)),
+    "c3d": (lambda: networks.C3D(image_size=16, width=2), (5,)),
 }
 
 
@@ -31,7 +32,7 @@ def resnext(net):
     owners = dict(net.named_modules())
     for key, tensor in net.state_dict().items():
         owner, name = owners[key.rpartition(".")[0]], key.rpartition(".")[2]
-        if name == "weight" and isinstance(owner, nn.Conv2d):
+        if name == "weight" and isinstance(owner, (nn.Conv2d, nn.Conv3d)):
             init.kaiming_normal_(tensor, mode="fan_out")
         elif name == "weight" and isinstance(owner, nn.BatchNorm2d):
             tensor[...] = 1
@@ -42,7 +43,7 @@ def resnext(net):
 def torchvision(net):
     """torchvision/models/resnet.py."""
     for module in net.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, (nn.Conv2d, nn.Conv3d)):
             init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         elif isinstance(module, nn.BatchNorm2d):
             init.constant_(module.weight, 1)

@@ -158,6 +158,35 @@ class Mlp(nn.Module):
         return self.classifier(x)
 
 
+class C3D(nn.Module):
+    """Tran et al. 2015, on clips of 16 frames."""
+
+    def __init__(self, classes=487, in_channels=3, image_size=112, width=64, dropout=0.5):
+        super().__init__()
+        w, side = width, image_size // 16 // 2 + 1
+        self.conv1 = nn.Conv3d(in_channels, w, 3, padding=1)
+        self.conv2 = nn.Conv3d(w, 2 * w, 3, padding=1)
+        self.conv3a = nn.Conv3d(2 * w, 4 * w, 3, padding=1)
+        self.conv3b = nn.Conv3d(4 * w, 4 * w, 3, padding=1)
+        self.conv4a = nn.Conv3d(4 * w, 8 * w, 3, padding=1)
+        self.conv4b = nn.Conv3d(8 * w, 8 * w, 3, padding=1)
+        self.conv5a = nn.Conv3d(8 * w, 8 * w, 3, padding=1)
+        self.conv5b = nn.Conv3d(8 * w, 8 * w, 3, padding=1)
+        self.fc6 = nn.Linear(8 * w * side * side, 64 * w)
+        self.fc7 = nn.Linear(64 * w, 64 * w)
+        self.fc8 = nn.Linear(64 * w, classes)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        x = F.max_pool3d(F.relu(self.conv1(x)), (1, 2, 2))
+        x = F.max_pool3d(F.relu(self.conv2(x)), 2)
+        x = F.max_pool3d(F.relu(self.conv3b(F.relu(self.conv3a(x)))), 2)
+        x = F.max_pool3d(F.relu(self.conv4b(F.relu(self.conv4a(x)))), 2)
+        x = F.max_pool3d(F.relu(self.conv5b(F.relu(self.conv5a(x)))), 2, padding=(0, 1, 1))
+        x = self.dropout(F.relu(self.fc6(x.flatten(1))))
+        return self.fc8(self.dropout(F.relu(self.fc7(x))))
+
+
 class PlainLayer(nn.Module):
     def __init__(self, inputs, width, stride, norm):
         super().__init__()

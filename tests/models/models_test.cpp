@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "core/autograd.h"
+#include "models/c3d.h"
 #include "models/resnext.h"
 #include "tests/golden/golden.h"
 
@@ -32,6 +35,11 @@ const std::vector<Golden> all{
     {"mlp-linear", "linear", {{"in_channels", "3"}, {"image_size", "8"}}, {3, 3, 8, 8}},
     {"plain-batch", "plain", {{"depth", "11"}, {"width", "13"}}, {3, 3, 14, 11}},
     {"plain-none", "plain", {{"depth", "8"}, {"width", "10"}, {"norm", "none"}, {"in_channels", "1"}}, {3, 1, 10, 13}},
+    {"c3d", "c3d", {}, {}},
+    {"c3d-small",
+     "c3d",
+     {{"classes", "5"}, {"image_size", "40"}, {"width", "2"}, {"dropout", "0"}},
+     {2, 3, 16, 40, 40}},
 };
 
 /// The net's part of tests/golden/names.txt: "name parameters", then "  key 3x4" per tensor.
@@ -124,6 +132,50 @@ TEST_CASE("parameters of a CifarResNeXt in closed form") {
       }
 }
 
+TEST_CASE("parameters of a C3D in closed form, and as published") {
+  CHECK(parameter_count(*choose_model("c3d", {{"classes", "101"}}).build()) == 78'409'573);
+  for (const Dim w : {1, 3})
+    for (const Dim side : {16, 40}) {
+      const Dim area = (side / 16 / 2 + 1) * (side / 16 / 2 + 1);
+      const Dim convolutions = 27 * (3 * w + (2 + 8 + 16 + 32 + 64 + 64 + 64) * w * w) + (1 + 2 + 4 + 4 + 4 * 8) * w;
+      const Dim linears = (8 * w * area + 1) * 64 * w + (64 * w + 1) * 64 * w + (64 * w + 1) * 7;
+      C3D net({.classes = 7, .image_size = side, .width = w});
+      CHECK(parameter_count(net) == convolutions + linears);
+    }
+}
+
+TEST_CASE("a C3D leaves out hidden units in training, others in each layer, and none in evaluation") {
+  C3D net({.classes = 4, .image_size = 16, .width = 1});
+  golden::fill(net);
+  const Tensor x = golden::noise("input", {1, 3, 16, 16, 16}).as(DType::f32);
+  const NoGrad no_grad;
+  net.eval();
+  CHECK(golden::largest_difference(net(x), net(x)) == 0);
+  net.train();
+  const auto zeros = [&](std::uint64_t step) {
+    const DropoutScope dropout(1, step);
+    std::map<std::string, std::vector<double>> outputs;
+    const Trace trace([&](const TraceEntry& entry, const Tensor& y) {
+      if (entry.op.name == "dropout") outputs[entry.module] = y.values();
+    });
+    net(x);
+    return outputs;
+  };
+  const auto seen = zeros(0);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen == zeros(0));
+  CHECK(seen.at("dropout6") != zeros(1).at("dropout6"));
+  CHECK(std::ranges::count(seen.at("dropout7"), 0.0) > 16);
+}
+
+TEST_CASE("what a model is usually shown") {
+  CHECK(choose_model("resnext").usual_input(5) == Shape{5, 3, 32, 32});
+  CHECK(choose_model("resnext50-32x4d").usual_input(1) == Shape{1, 3, 224, 224});
+  CHECK(choose_model("lenet").usual_input(1) == Shape{1, 1, 28, 28});
+  CHECK(choose_model("resnet18", {{"in_channels", "1"}}).usual_input(2, 40) == Shape{2, 1, 40, 40});
+  CHECK(choose_model("c3d").usual_input(2) == Shape{2, 3, 16, 112, 112});
+}
+
 TEST_CASE("impossible models are refused, with what would do") {
   const auto build = [](const char* model, const ModelArguments& arguments) { choose_model(model, arguments).build(); };
   CHECK_THROWS_WITH_AS(build("resnext", {{"depth", "30"}}), doctest::Contains("nearest are 29 and 38"), ShapeError);
@@ -138,6 +190,9 @@ TEST_CASE("impossible models are refused, with what would do") {
   CHECK_THROWS_WITH_AS(build("plain", {{"norm", "bach"}}), doctest::Contains("did you mean 'batch'"), Error);
   CHECK_THROWS_WITH_AS(build("mlp", {{"depth", "-1"}}), doctest::Contains("depth"), ShapeError);
   CHECK_THROWS_WITH_AS(build("lenet", {{"image_size", "0"}}), doctest::Contains("image_size"), ShapeError);
+  CHECK_THROWS_WITH_AS(build("c3d", {{"image_size", "15"}}), doctest::Contains("image_size"), ShapeError);
+  CHECK_THROWS_WITH_AS(build("c3d", {{"width", "0"}}), doctest::Contains("width"), ShapeError);
+  CHECK_THROWS_WITH_AS(build("c3d", {{"dropout", "1"}}), doctest::Contains("[0, 1)"), NumericError);
   CHECK_THROWS_WITH_AS(build("resnet18", {{"classes", "99999999999999"}}), doctest::Contains("classes"), ShapeError);
 }
 
@@ -145,6 +200,12 @@ TEST_CASE("images of another size than a model was built for are refused by name
   const auto net = choose_model("lenet").build();
   CHECK_THROWS_WITH_AS((*net)(Tensor::zeros({1, 1, 32, 32})), doctest::Contains("[N, 1, 28, 28]"), ShapeError);
   CHECK_THROWS_WITH_AS((*net)(Tensor::zeros({28, 28})), doctest::Contains("[28, 28]"), ShapeError);
+}
+
+TEST_CASE("a C3D refuses what is no clip of its size") {
+  C3D net({.image_size = 16, .width = 1});
+  CHECK_THROWS_WITH_AS(net(Tensor::zeros({1, 3, 16, 16})), doctest::Contains("clips [N, 3, 16, 16, 16]"), ShapeError);
+  CHECK_THROWS_WITH_AS(net(Tensor::zeros({1, 3, 8, 16, 16})), doctest::Contains("[1, 3, 8, 16, 16]"), ShapeError);
 }
 
 TEST_CASE("a choice takes arguments from the caller, then the preset, then the data, then the defaults") {

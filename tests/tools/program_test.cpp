@@ -171,6 +171,20 @@ TEST_CASE("init looks at data where a scheme needs it, and says so where there i
   CHECK(trained.code == 0);
 }
 
+TEST_CASE("a model for clips: summary and bench show it some, init writes it, train says that it reads images") {
+  const Folder folder;
+  const std::string narrow = " --model c3d --model-arg width=1 image_size=16";
+  const json summary = run_json(folder, "summary" + narrow);
+  CHECK(summary["layers"][0]["op"] == "conv3d");
+  CHECK(summary["layers"][0]["shape"] == json({1, 1, 16, 16, 16}));
+  CHECK(run_json(folder, "init --output c3d.safetensors" + narrow)["model"] == "c3d");
+  CHECK(run_json(folder, "summary --weights c3d.safetensors")["parameters"] == summary["parameters"]);
+  CHECK(run_json(folder, "bench --mode forward --batch-size 2 --steps 1 --warmup 1" + narrow)["model"] == "c3d");
+  const Ran refused = call(folder, "train" + narrow);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("takes clips of 16 frames") != std::string::npos);
+}
+
 TEST_CASE("summary --fans counts a group's outputs where PyTorch counts all") {
   const Folder folder;
   const json summary = run_json(folder, "summary --fans --model resnext50-32x4d");
