@@ -7,6 +7,7 @@
 #include "core/io/atomic_file.h"
 #include "core/storage.h"
 #include "core/threads.h"
+#include "tools/bound.h"
 #include "tools/command.h"
 #include "tools/flags.h"
 #include "tools/profile.h"
@@ -21,6 +22,7 @@ constexpr std::string_view examples =
     R"(  fanin bench                                        training steps of resnext29-8x64d
   fanin bench --model resnext29-8x16d --batch-size 64 --precision bf16 --threads 2
   fanin bench --profile --trace trace.json           where the time goes; ui.perfetto.dev draws the file
+  fanin bench --bound --threads 2                    how close the step comes to what this machine can do
   fanin bench --mode forward --batch-size 1 --steps 50 --json
 )";
 
@@ -34,6 +36,7 @@ struct Arguments {
   std::int64_t warmup = 3;
   bool profile = false;
   std::string trace;
+  bool bound = false;
 };
 
 /// The value below which a share of the sorted values lies, between two of them on the line that joins them.
@@ -52,11 +55,28 @@ double milliseconds_of(Workload& workload, Profile* profile = nullptr) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Measures the bound of a training step and says how close the step comes.
+Json compare(Workload& workload, const MachineLimits& limits, double step_seconds, Console& console) {
+  const Trace trace;
+  workload.run();
+  const Bound bound = measure_bound(trace.entries(), parameters(workload.net()), limits);
+  console.result("\n", bound.table(limits), "\nmachine  GEMM ", brief(limits.f32_flops / 1e9), " GFLOP/s f32",
+                 limits.bf16_flops > 0 ? text(", ", brief(limits.bf16_flops / 1e9), " bf16") : "", "; memory ",
+                 brief(limits.read_bytes / 1e9), " GB/s read, ", brief(limits.update_bytes / 1e9), " updated\nbound  ",
+                 fixed(1000 * bound.seconds(), 2), " ms (convolutions ", fixed(1000 * bound.convolution_seconds(), 2),
+                 ", memory ", fixed(1000 * bound.memory_seconds, 2), " for ", bytes_text(bound.bytes), "), step ",
+                 fixed(1000 * step_seconds, 2), " ms: ", fixed(100 * bound.seconds() / step_seconds, 1),
+                 "% of this machine's bound");
+  return bound.json(step_seconds);
+}
+
 void refuse(const Arguments& a) {
   check<UsageError>(a.batch_size > 0 && a.steps > 0, "--batch-size and --steps: expected 1 or more");
   check<UsageError>(a.warmup > 0, "--warmup: expected 1 or more (the first step prepares kernels), got ", a.warmup);
   check<UsageError>(a.img_size >= 0, "--img-size: expected a number of pixels, got ", a.img_size);
   check<UsageError>(a.profile || a.trace.empty(), "--trace does nothing here: it belongs to --profile");
+  check<UsageError>(!a.bound || (a.mode == "train" && a.precision != "f64"),
+                    "--bound does nothing here: it belongs to training steps in f32 or bf16");
   check<UsageError>(a.mode == "train" || a.mode == "forward", "--mode: expected train or forward, got '", a.mode, "'");
 }
 
@@ -75,7 +95,7 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
   const double first = milliseconds_of(workload);
   for (std::int64_t i = 1; i < a.warmup; ++i) workload.run();
   std::optional<Profile> profile;
-  if (a.profile) profile.emplace(0);
+  if (a.profile || a.bound) profile.emplace(0);
   std::vector<double> times;
   for (std::int64_t i = 0; i < a.steps; ++i) times.push_back(milliseconds_of(workload, profile ? &*profile : nullptr));
   std::ranges::sort(times);
@@ -87,12 +107,14 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
   const std::string precision = a.precision == "bf16" && !autocast_enabled() ? "f32" : a.precision;
   const std::string_view what = a.mode == "train" ? "step" : "pass";
   console.result(choice.name(), " (", key_value_text(choice.arguments), "), input ", images, " ", precision, ", ",
-                 threads(), " threads\n", what, "  median ", brief(median), " ms, quartiles ",
-                 brief(quantile(times, 0.25)), " to ", brief(quantile(times, 0.75)), ", min ", brief(times[0]), " (",
-                 a.steps, " timed); ", brief(rate), " images/s\nfirst ", what, "  ", brief(first - median),
+                 threads(), " threads\n", what, "  median ", fixed(median, 2), " ms, quartiles ",
+                 fixed(quantile(times, 0.25), 2), " to ", fixed(quantile(times, 0.75), 2), ", min ", fixed(times[0], 2),
+                 " (", a.steps, " timed); ", brief(rate), " images/s\nfirst ", what, "  ", fixed(first - median, 2),
                  " ms more than the median\nmemory  peak ", bytes_text(static_cast<double>(resident)),
                  " resident, of tensors ", bytes_text(static_cast<double>(tensors)));
-  if (profile) console.note("\n", profile->text());
+  std::optional<MachineLimits> limits;
+  if (a.bound) limits = measure_limits();
+  if (profile) console.note("\n", profile->text(limits ? &*limits : nullptr));
   if (!a.trace.empty()) write_file(a.trace, profile->trace().text());
   Outcome outcome;
   Json arguments = Json::object();
@@ -105,6 +127,8 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
   outcome.json.set("images_per_second", rate).set("first_step_ms", first);
   outcome.json.set("peak_rss_bytes", std::uint64_t{resident}).set("peak_tensor_bytes", std::uint64_t{tensors});
   if (profile) outcome.json.set("profile", profile->json());
+  if (limits)
+    outcome.json.set("limits", limits->json()).set("bound", compare(workload, *limits, median / 1000, console));
   return outcome;
 }
 
@@ -123,6 +147,12 @@ Command bench_command() {
             options.add("steps", &a->steps, "steps timed");
             options.add("warmup", &a->warmup, "steps before those");
             options.add("profile", &a->profile, "where the time goes, by operator and by module, on stderr");
+            options.add("bound", &a->bound,
+                        "measures this machine and sets the step against its bound: each distinct convolution alone "
+                        "in a loop (forward, backward data, backward weight), times how often it is used, + bytes "
+                        "that must move ÷ bandwidth of a += b. Bytes: batch norm forward x read, y written, "
+                        "backward x and dy read, dx written; add_relu forward a and b read, y written, backward y "
+                        "and dy read, dx written; optimiser weight, gradient, momentum read, weight, momentum written");
             options.add("trace", &a->trace, "with --profile: spans of three steps, for chrome://tracing and Perfetto",
                         "FILE.json");
             return Command::Body([a](const Common& common, Console& console) { return bench(*a, common, console); });

@@ -23,4 +23,10 @@ double product_flops(const TraceEntry& entry) {
   return flops(entry) * (entry.backward_seconds > 0 ? 1 + backwards : 1);
 }
 
+double least_bytes(const TraceEntry& entry) {
+  const double forward = entry.op.name == "batch_norm2d" ? 2 : entry.op.name == "add_relu" ? 3 : 0;
+  const double passes = forward + (forward > 0 && entry.backward_seconds > 0 ? 3 : 0);
+  return passes * static_cast<double>(entry.output.shape.numel()) * static_cast<double>(size_of(entry.output.dtype));
+}
+
 }  // namespace fanin

@@ -11,5 +11,11 @@ double flops(const TraceEntry& entry);
 /// The same of forward and, if it has run, backward of a convolution or matrix product, whose gradients at x and at
 /// weight cost what the forward costs; 0 for other operators.
 double product_flops(const TraceEntry& entry);
+/// Bytes that the forward and, if it has run, the backward of a memory-bound operator must at least move, padding lanes
+/// not counted; 0 for other operators.
+///
+///   batch_norm2d  forward: x read, y written; backward: x and dy read, dx written
+///   add_relu      forward: a and b read, y written; backward: y and dy read, dx written
+double least_bytes(const TraceEntry& entry);
 
 }  // namespace fanin

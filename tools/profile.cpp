@@ -81,6 +81,7 @@ void Profile::end_step() {
 
 void Profile::count(const TraceEntry& entry) {
   const double products = product_flops(entry);
+  const double bytes = least_bytes(entry);
   forward_ += entry.forward_seconds;
   Row& module = module_row(module_of(entry.module));
   if (module.kernel.find(entry.op.kernel) == std::string::npos)
@@ -90,7 +91,9 @@ void Profile::count(const TraceEntry& entry) {
     r->forward += entry.forward_seconds;
     r->backward += entry.backward_seconds;
     r->flops += products;
-    if (products > 0) r->product_seconds += entry.forward_seconds + entry.backward_seconds;
+    r->bytes += bytes;
+    if (products > 0) r->dtype = entry.inputs[0].dtype;
+    if (products > 0 || bytes > 0) r->rated_seconds += entry.forward_seconds + entry.backward_seconds;
   }
 }
 
@@ -136,21 +139,28 @@ void Profile::draw(double step_end) {
   }
 }
 
-std::string Profile::text() const {
+std::string Profile::text(const MachineLimits* limits) const {
   if (steps_ == 0) return "no step was profiled\n";
   const auto n = static_cast<double>(steps_);
   const auto ms = [&](double seconds) { return fixed(1000 * seconds / n, 3); };
   const auto share = [&](double seconds) { return fixed(100 * seconds / step_seconds_, 1) + "%"; };
+  const auto of_limit = [&](const Row& r) -> std::string {
+    if (limits == nullptr || (r.flops > 0) == (r.bytes > 0)) return "";
+    const double most = r.flops > 0 ? limits->flops(r.dtype) : limits->update_bytes;
+    return fixed(100 * (r.flops + r.bytes) / r.rated_seconds / most, 0) + "%";
+  };
   const auto table_of = [&](std::string_view first, const std::vector<Row>& rows) {
-    Table table({std::string(first), "kernel", "calls", "forward ms", "backward ms", "share", "GFLOP/s", "reorders"},
-                "llrrrrrr");
+    Table table({std::string(first), "kernel", "calls", "forward ms", "backward ms", "share", "GFLOP/s", "GB/s",
+                 "of limit", "reorders"},
+                "llrrrrrrrr");
     const auto add = [&](std::string name, double forward, double backward) {
       table.add({std::move(name), "", "", forward > 0 ? ms(forward) : "", backward > 0 ? ms(backward) : "",
-                 share(forward + backward), "", ""});
+                 share(forward + backward), "", "", "", ""});
     };
     for (const Row& r : rows)
       table.add({r.name, r.kernel, fixed(static_cast<double>(r.calls) / n, 0), ms(r.forward), ms(r.backward),
-                 share(r.forward + r.backward), r.flops > 0 ? brief(r.flops / r.product_seconds / 1e9) : "",
+                 share(r.forward + r.backward), r.flops > 0 ? brief(r.flops / r.rated_seconds / 1e9) : "",
+                 r.bytes > 0 ? brief(r.bytes / r.rated_seconds / 1e9) : "", of_limit(r),
                  r.reorders > 0 ? fixed(static_cast<double>(r.reorders) / n, 0) : ""});
     const double data = phase_seconds_[static_cast<std::size_t>(Phase::data)];
     const double optimiser = phase_seconds_[static_cast<std::size_t>(Phase::optimiser)];
@@ -158,7 +168,7 @@ std::string Profile::text() const {
     add("(waiting for data)", data, 0);
     add("(optimiser)", optimiser, 0);
     add("(rest)", step_seconds_ - forward_ - backward_ - gradient_sums_ - data - optimiser, 0);
-    table.add({"step", "", "", ms(step_seconds_), "", "100.0%", "", ""});
+    table.add({"step", "", "", ms(step_seconds_), "", "100.0%", "", "", "", ""});
     return table.text();
   };
   std::vector<Row> by_time = operators_;
@@ -174,7 +184,7 @@ Json Profile::json_of(const std::vector<Row>& rows) const {
     Json one = Json::object();
     one.set("name", r.name).set("kernel", r.kernel).set("calls", static_cast<double>(r.calls) / n);
     one.set("forward_ms", 1000 * r.forward / n).set("backward_ms", 1000 * r.backward / n);
-    one.set("flops", r.flops / n).set("reorders", static_cast<double>(r.reorders) / n);
+    one.set("flops", r.flops / n).set("bytes", r.bytes / n).set("reorders", static_cast<double>(r.reorders) / n);
     list.push_back(std::move(one));
   }
   return list;

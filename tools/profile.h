@@ -10,6 +10,7 @@
 #include "core/autograd.h"
 #include "tools/chrome_trace.h"
 #include "tools/json.h"
+#include "tools/machine_limits.h"
 
 namespace fanin {
 
@@ -30,8 +31,8 @@ class Profile final {
 
   /// Steps counted.
   std::int64_t steps() const { return steps_; }
-  /// Both tables, in milliseconds a step.
-  std::string text() const;
+  /// Both tables, in milliseconds a step; rates also as shares of the machine's, where `limits` are known.
+  std::string text(const MachineLimits* limits = nullptr) const;
   /// The same: {steps, step_ms, operators, modules, other_ms}.
   Json json() const;
   /// The first three steps counted.
@@ -43,7 +44,9 @@ class Profile final {
     std::int64_t calls = 0;
     double forward = 0, backward = 0;  // seconds, of all steps together
     double flops = 0;                  // of matrix products and convolutions
-    double product_seconds = 0;        // which they took
+    double bytes = 0;                  // that memory-bound operators moved at least
+    double rated_seconds = 0;          // which these took
+    DType dtype = DType::f32;          // of the products
     std::int64_t reorders = 0;
   };
   Row& operator_row(std::string_view name, std::string_view kernel);

@@ -18,7 +18,7 @@ void check_no_reorder_in_blocks(Backend backend) {
   CifarResNeXt net({.cardinality = 4, .depth = 20, .classes = 3, .base_width = 8, .widen_factor = 0.5});
   Generator generator(1);
   initialise(net, parse_rules("resnext"), generator);
-  const Tensor images = Tensor::full({2, 3, 8, 8}, 0.5);
+  const Tensor images = Tensor::full({2, 3, 16, 16}, 0.5);
   const BackendScope scope(backend);
   const Trace trace;
   backward(cross_entropy(net(images), Tensor::zeros({2}, DType::i64)));

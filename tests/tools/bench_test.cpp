@@ -147,3 +147,46 @@ TEST_CASE("train --profile leaves a trace in the run folder, with the waiting fo
   CHECK(json::parse(trace)["traceEvents"].size() > 30);
   CHECK(content(folder / "run/args.json").find("profile") == std::string::npos);
 }
+
+TEST_CASE("bench --bound measures the machine, every distinct convolution, and the bytes that must move") {
+  const Folder folder;
+  const json found = run_json(folder, "--bound");
+  const auto number = [](const json& value) { return value.get<double>(); };
+  CHECK(number(found["limits"]["gemm_f32_flops"]) > 1e8);
+  CHECK(number(found["limits"]["read_bytes_per_second"]) > 1e8);
+  CHECK(number(found["limits"]["update_bytes_per_second"]) > 1e8);
+  const json& bound = found["bound"];
+  int convolutions = 0;
+  double milliseconds = 0;
+  for (const json& row : bound["convolutions"]) {
+    const int count = row["count"];
+    convolutions += count;
+    CHECK(number(row["forward_ms"]) > 0);
+    CHECK(number(row["backward_weight_ms"]) > 0);
+    const bool stem = row["convolution"].get<std::string>().find("[4, 3, 8, 8]") != std::string::npos;
+    CHECK((number(row["backward_data_ms"]) == 0) == stem);  // nobody asks for the images' gradient
+    milliseconds +=
+        count * (number(row["forward_ms"]) + number(row["backward_data_ms"]) + number(row["backward_weight_ms"]));
+  }
+  CHECK(convolutions == 1 + 3 * 3 + 3);
+  CHECK(number(bound["convolutions_ms"]) == doctest::Approx(milliseconds));
+
+  // Elements that pass through batch norm: stem 64; D, D, out and the projection's out at 8x8, 4x4, 2x2.
+  const double places =
+      4 * (64 * 64 + (8 + 8 + 8 + 8) * 64 + (16 * 64 + (16 + 16 + 16) * 16) + (32 * 16 + (32 + 32 + 32) * 4));
+  const double sums = 4 * (8 * 64 + 16 * 16 + 32 * 4);
+  const Ran summary = call(folder,
+                           "summary --json --img-size 8 --model resnext --model-arg depth=11 cardinality=2 "
+                           "base_width=4 widen_factor=0.125");
+  const double parameters = number(json::parse(summary.out)["parameters"]);
+  CHECK(number(bound["bytes"]) == 4 * (5 * places + 6 * sums + 5 * parameters));
+  CHECK(number(bound["memory_ms"]) ==
+        doctest::Approx(1000 * number(bound["bytes"]) / number(found["limits"]["update_bytes_per_second"])));
+  CHECK(number(bound["bound_ms"]) == doctest::Approx(number(bound["convolutions_ms"]) + number(bound["memory_ms"])));
+  CHECK(number(bound["share"]) == doctest::Approx(number(bound["bound_ms"]) / number(found["step_ms"]["median"])));
+  for (const json& row : found["profile"]["operators"])
+    if (row["name"] == "add_relu") CHECK(number(row["bytes"]) == 4 * 6 * sums);
+
+  CHECK(call(folder, tiny + " --bound --mode forward").code == 2);
+  CHECK(call(folder, tiny + " --bound --precision f64").code == 2);
+}

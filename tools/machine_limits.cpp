@@ -1,0 +1,86 @@
+#include "tools/machine_limits.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
+
+#include "core/autocast.h"
+#include "core/autograd.h"
+#include "core/ops/add.h"
+#include "core/ops/matmul/matmul.h"
+#include "core/simd.h"
+#include "core/threads.h"
+
+namespace fanin {
+
+namespace {
+
+/// Seconds of the quickest of at least five calls and 0.3 seconds, after one that warms up.
+template <class F>
+double best_of(const F& run) {
+  run();
+  double best = std::numeric_limits<double>::infinity(), spent = 0;
+  for (int i = 0; i < 5 || spent < 0.3; ++i) {
+    const double start = Trace::now();
+    run();
+    const double seconds = Trace::now() - start;
+    best = std::min(best, seconds);
+    spent += seconds;
+  }
+  return best;
+}
+
+double gemm_flops(DType dtype) {
+  constexpr Dim n = 2048;
+  const NoGrad off;
+  const Tensor a = Tensor::full({n, n}, 0.5).as(dtype), b = Tensor::full({n, n}, 0.25).as(dtype);
+  return 2.0 * n * n * n / best_of([&] { matmul(a, b); });
+}
+
+/// Whole words added up, in sums side by side, so that no addition waits for the one before.
+std::uint64_t sum_of(const std::uint64_t* words, Dim begin, Dim end) {
+  constexpr Dim lanes = 32;
+  std::array<std::uint64_t, lanes> sums{};
+  vectorized([&]() __attribute__((always_inline)) {
+    for (Dim i = begin; i + lanes <= end; i += lanes)
+      for (Dim l = 0; l < lanes; ++l) sums[static_cast<std::size_t>(l)] += words[i + l];
+  });
+  std::uint64_t all = 0;
+  for (const std::uint64_t sum : sums) all += sum;
+  return all;
+}
+
+double read_rate(const Tensor& array) {
+  const auto* words = reinterpret_cast<const std::uint64_t*>(array.raw_bytes());
+  const auto count = static_cast<Dim>(array.bytes() / sizeof(std::uint64_t));
+  std::atomic<std::uint64_t> total{0};  // so that nothing is left out as unused
+  return static_cast<double>(array.bytes()) / best_of([&] {
+           parallel_for(count, 1 << 16, [&](Dim begin, Dim end) { total += sum_of(words, begin, end); });
+         });
+}
+
+double update_rate(Tensor a, const Tensor& b) {
+  const auto bytes = static_cast<double>(a.bytes());
+  return 3 * bytes / best_of([&] { a = accumulate(std::move(a), b); });
+}
+
+}  // namespace
+
+MachineLimits measure_limits() {
+  MachineLimits limits{.f32_flops = gemm_flops(DType::f32),
+                       .bf16_flops = multiplies_bf16() ? gemm_flops(DType::bf16) : 0};
+  constexpr Dim floats = Dim{64} << 20;  // far more than any cache holds
+  const Tensor array = Tensor::full({floats}, 1);
+  limits.read_bytes = read_rate(array);
+  limits.update_bytes = update_rate(Tensor::full({floats}, 0), array);
+  return limits;
+}
+
+Json MachineLimits::json() const {
+  Json all = Json::object();
+  all.set("gemm_f32_flops", f32_flops).set("gemm_bf16_flops", bf16_flops);
+  return all.set("read_bytes_per_second", read_bytes).set("update_bytes_per_second", update_bytes);
+}
+
+}  // namespace fanin

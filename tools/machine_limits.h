@@ -1,0 +1,22 @@
+#pragma once
+
+#include "core/dtype.h"
+#include "tools/json.h"
+
+namespace fanin {
+
+/// What this machine can do at most, measured with the threads fanin has.
+struct MachineLimits {
+  double f32_flops = 0;     // a second, of matmul of 2048 × 2048 matrices
+  double bf16_flops = 0;    // the same; 0 where the machine does not multiply bf16
+  double read_bytes = 0;    // a second, summing up an array of 256 MiB
+  double update_bytes = 0;  // a second, of a += b over arrays of 256 MiB each: two reads and a write
+
+  double flops(DType dtype) const { return dtype == DType::bf16 ? bf16_flops : f32_flops; }
+  Json json() const;
+};
+
+/// The best of several runs of each; takes a few seconds and 512 MiB.
+MachineLimits measure_limits();
+
+}  // namespace fanin
