@@ -58,10 +58,12 @@ namespace onednn {
 extern const Conv2dKernels conv2d;  // f32 and bf16; writes blocked layouts
 }
 namespace simd {
-extern const Conv2dKernels conv2d;  // own vector code for 3×3 in groups of 4 or 8 channels, f32 and bf16
-}
+extern const Conv2dKernels conv2d;    // own vector code for 3×3 in groups of 4 or 8 channels, f32 and bf16
+extern const Conv2dKernels winograd;  // 3×3 at stride 1 in f32, 64 to 256 channels a group: fewer multiplications
+}  // namespace simd
 
 /// Fastest first; the last one accepts everything.
-inline constexpr std::array conv2d_kernels{&simd::conv2d, &onednn::conv2d, &blas::conv2d, &reference::conv2d};
+inline constexpr std::array conv2d_kernels{&simd::conv2d, &simd::winograd, &onednn::conv2d, &blas::conv2d,
+                                           &reference::conv2d};
 
 }  // namespace fanin

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/backends/onednn.h"
+#include "core/ops/conv2d/working_copies.h"
 #include "core/threads.h"
 
 namespace fanin::onednn {
@@ -210,17 +211,8 @@ Tensor unpack(const Conv2dGeometry& g, const Plan& plan, const Tensor& packed) {
   return gradient;
 }
 
-/// A weight in the order a primitive wants. It is kept from its second use in one version on: training changes weights
-/// with every step and needs no copies, evaluation asks for the same ones again and again.
-struct WorkingCopy {
-  std::weak_ptr<Storage> owner;  // an address alone may be reused
-  std::uint64_t version = 0;
-  Desc desc;
-  Tensor bytes;
-};
-
-RecentlyUsed<WorkingCopy>& working_copies() {
-  thread_local RecentlyUsed<WorkingCopy> cache(512);
+WorkingCopies<Desc>& working_copies() {
+  thread_local WorkingCopies<Desc> cache(512);
   return cache;
 }
 
@@ -232,22 +224,10 @@ Tensor reordered(const Conv2dGeometry& g, const Convolution& c, const Tensor& we
   return result;
 }
 
+/// The weight in the order a primitive wants.
 Tensor working_copy(const Conv2dGeometry& g, const Convolution& c, Direction direction, const Tensor& weight) {
-  auto& copies = working_copies();
-  const std::vector<Dim> key{static_cast<Dim>(reinterpret_cast<std::uintptr_t>(weight.storage().get())),
-                             static_cast<Dim>(direction), g.G, c.plan.merged};
-  bool seen = true;
-  WorkingCopy& copy = copies.get(key, [&] {
-    copies.forget_if([](const WorkingCopy& old) { return old.owner.expired(); });
-    seen = false;
-    return WorkingCopy{};
-  });
-  seen = seen && copy.owner.lock() == weight.storage() && copy.version == weight.version() && copy.desc == c.weight;
-  if (seen && copy.bytes.defined()) return copy.bytes;
-  copy.bytes = {};  // before the new one is made
-  Tensor made = reordered(g, c, weight);
-  copy = {weight.storage(), weight.version(), c.weight, seen ? made : Tensor()};
-  return made;
+  return working_copies().get(weight, {static_cast<Dim>(direction), g.G, c.plan.merged}, c.weight,
+                              [&] { return reordered(g, c, weight); });
 }
 
 std::string text_of(const Conv2dGeometry& g) {

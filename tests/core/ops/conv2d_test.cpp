@@ -2,9 +2,57 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/backend.h"
+#include "core/backends/layouts.h"
+#include "core/ops/conv2d/kernels.h"
+#include "core/random.h"
 
 using namespace fanin;
+
+namespace {
+
+Tensor drawn(const Shape& shape, std::uint64_t key) {
+  Tensor result = Tensor::empty(shape);
+  Stream stream(key);
+  for (float& v : result.mutable_data<float>()) v = static_cast<float>(stream.uniform(-1, 1));
+  return result;
+}
+
+/// Largest difference, relative to the largest element of `expected`.
+double distance(const Tensor& got, const Tensor& expected) {
+  REQUIRE(got.shape() == expected.shape());
+  const std::vector<double> a = got.values();
+  const std::vector<double> b = expected.values();
+  double worst = 0;
+  double scale = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i])) return INFINITY;
+    worst = std::max(worst, std::abs(a[i] - b[i]));
+    scale = std::max(scale, std::abs(b[i]));
+  }
+  return worst / scale;
+}
+
+Conv2dGeometry three_by_three(Dim N, Dim G, Dim I, Dim O, Dim H, Dim W, Size2 padding) {
+  return {.N = N,
+          .G = G,
+          .IC = G * I,
+          .OC = G * O,
+          .IH = H,
+          .IW = W,
+          .OH = H + 2 * padding.h - 2,
+          .OW = W + 2 * padding.w - 2,
+          .KH = 3,
+          .KW = 3,
+          .stride = 1,
+          .padding = padding,
+          .dilation = 1};
+}
+
+}  // namespace
 
 TEST_CASE("a convolution writes its result over an addend that nobody else holds, and over no other") {
   for (const Backend backend : {Backend::automatic, Backend::reference}) {
@@ -24,4 +72,49 @@ TEST_CASE("a convolution writes its result over an addend that nobody else holds
     const bool fused = backend == Backend::automatic && !y.layout().is_plain();
     CHECK((y.raw_bytes() == bytes) == fused);
   }
+}
+
+TEST_CASE("Winograd's convolution agrees with the definition, forward and backward, with every tail") {
+  for (const Conv2dGeometry& g :
+       {three_by_three(2, 2, 64, 64, 7, 6, 1), three_by_three(1, 1, 64, 128, 5, 9, {0, 2}),
+        three_by_three(3, 1, 192, 64, 3, 4, 1), three_by_three(1, 1, 64, 64, 17, 18, {2, 0})}) {
+    CAPTURE(g.IC);
+    CAPTURE(g.OC);
+    if (!simd::winograd.supports(g, DType::f32)) continue;  // instructions are missing
+    const Tensor x = drawn({g.N, g.IC, g.IH, g.IW}, 1);
+    const Tensor weight = drawn({g.OC, g.IC / g.G, 3, 3}, 2);
+    const Tensor bias = drawn({g.OC}, 3);
+    const Tensor dy = drawn({g.N, g.OC, g.OH, g.OW}, 4);
+    const Tensor expected = reference::conv2d.forward(g, x, weight, bias);
+    for (int again = 0; again < 3; ++again)  // weights are transformed, kept, taken again
+      CHECK(distance(simd::winograd.forward(g, x, weight, bias), expected) < 1e-5);
+    CHECK(distance(simd::winograd.forward(g, x, weight, {}), reference::conv2d.forward(g, x, weight, {})) < 1e-5);
+    CHECK(distance(simd::winograd.backward_input(g, dy, weight), reference::conv2d.backward_input(g, dy, weight)) <
+          1e-5);
+    CHECK(distance(simd::winograd.backward_weight(g, dy, x), reference::conv2d.backward_weight(g, dy, x)) < 1e-5);
+    const Layout layout = onednn::preferred_layout(DType::f32, dy.shape());
+    for (const bool relu : {false, true})
+      for (const bool into_addend : {false, true})
+        for (const Layout addend_layout : {Layout::plain(), layout}) {
+          const Tensor addend = dy.clone().to(addend_layout);
+          const Conv2dTail tail{.addend = addend, .into_addend = into_addend, .relu = relu};
+          const Tensor y = simd::winograd.forward_fused(g, x, weight, bias, tail);
+          Tensor wanted = expected.clone();
+          apply({.addend = dy, .into_addend = false, .relu = relu}, wanted);
+          CHECK(distance(y, wanted) < 1e-5);
+          CHECK((y.raw_bytes() == addend.raw_bytes()) == (into_addend && addend_layout == layout));
+          if (!into_addend) CHECK(distance(addend, dy) == 0);
+        }
+  }
+}
+
+TEST_CASE("Winograd's convolution follows weights that are written") {
+  const Conv2dGeometry g = three_by_three(1, 1, 64, 64, 4, 4, 1);
+  if (!simd::winograd.supports(g, DType::f32)) return;
+  const Tensor x = Tensor::full({1, 64, 4, 4}, 1);
+  Tensor weight = Tensor::full({64, 64, 3, 3}, 1);
+  const auto first = [&] { return simd::winograd.forward(g, x, weight, {}).values().front(); };
+  for (int again = 0; again < 3; ++again) CHECK(first() == 256);
+  weight.fill_(2);
+  for (int again = 0; again < 3; ++again) CHECK(first() == 512);
 }
