@@ -88,6 +88,8 @@ Outcome bench(const Arguments& a, const Common& common, Console& console) {
   if (a.img_size > 0) suggested["image_size"] = text(a.img_size);
   const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested);
   const Shape images = choice.usual_input(a.batch_size, a.img_size);
+  check<UsageError>(!a.bound || images.rank() == 4, "--bound knows 2-D convolutions only, and ", choice.name(),
+                    " takes clips; --profile works");
   Workload workload(
       {.model = choice, .images = images, .dtype = dtype, .training = a.mode == "train", .seed = common.seed});
   reset_peak_memory();

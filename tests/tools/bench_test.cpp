@@ -189,4 +189,5 @@ TEST_CASE("bench --bound measures the machine, every distinct convolution, and t
 
   CHECK(call(folder, tiny + " --bound --mode forward").code == 2);
   CHECK(call(folder, tiny + " --bound --precision f64").code == 2);
+  CHECK(call(folder, "bench --model c3d --bound").code == 2);
 }
