@@ -33,7 +33,8 @@ double best_of(const F& run) {
 
 double gemm_flops(DType dtype) {
   constexpr Dim n = 2048;
-  const NoGrad off;
+  const NoGrad no_grad;
+  const Autocast as_it_is(false);  // f32 is to be multiplied as f32, whatever scope this is called in
   const Tensor a = Tensor::full({n, n}, 0.5).as(dtype), b = Tensor::full({n, n}, 0.25).as(dtype);
   return 2.0 * n * n * n / best_of([&] { matmul(a, b); });
 }
