@@ -79,6 +79,24 @@ TEST_CASE("freed blocks are used again") {
   CHECK(memory_use().allocations == before);
 }
 
+TEST_CASE("what freed tensors leave is joined: tensors of other sizes fit, and nothing more is taken") {
+  release_cached_memory();
+  { const Tensor whole = Tensor::empty({64 << 18}); }
+  {
+    Tensors pieces;
+    for (int i = 0; i < 64; ++i) pieces.push_back(Tensor::empty({1 << 18}));
+  }
+  const MemoryUse before = memory_use();
+  for (Dim count = 1; count < 64; count += 5) {
+    const Tensor a = Tensor::empty({count << 18});
+    const Tensor b = Tensor::empty({(63 - count) << 18});
+  }
+  CHECK(memory_use().reserved == before.reserved);
+  CHECK(memory_use().allocations == before.allocations);
+  release_cached_memory();
+  CHECK(memory_use().reserved + (std::size_t{63} << 20) <= before.reserved);
+}
+
 TEST_CASE("shapes that a caller or a file got wrong are refused before they are counted") {
   CHECK_THROWS_WITH_AS((Shape{2, -1}), doctest::Contains("negative"), ShapeError);
   CHECK_THROWS_WITH_AS((Shape{1, 1, 1, 1, 1, 1, 1}), doctest::Contains("at most 6"), ShapeError);
