@@ -23,7 +23,8 @@ struct Node {
     DType dtype;
   };
   std::vector<Input> inputs;
-  Backward backward;  // empty once it has run
+  Backward backward;                     // empty once it has run
+  std::shared_ptr<const Remake> remake;  // of the output; the same
 };
 
 namespace {
@@ -52,10 +53,14 @@ Needs needs_of(const Node& node) {
   return Needs(bits);
 }
 
+std::shared_ptr<const Remake> remake_of(const Tensor& t) {
+  return t.meta() && t.meta()->producer ? t.meta()->producer->remake : nullptr;
+}
+
 std::shared_ptr<Node> make_node(const Op& op, const Tensor& value, const Tensors& inputs, Backward backward) {
   check<NumericError>(inputs.size() <= 32, op.name, ": an operator has at most 32 inputs, got ", inputs.size());
   auto node = std::make_shared<Node>(Node{
-      ++nodes_made, op.name, std::string(current_module()), value.shape(), value.dtype(), {}, std::move(backward)});
+      ++nodes_made, op.name, std::string(current_module()), value.shape(), value.dtype(), {}, std::move(backward), {}});
   node->inputs.reserve(inputs.size());
   for (const Tensor& input : inputs)
     node->inputs.push_back({input.requires_grad() ? input.meta() : nullptr, input.shape(), input.dtype()});
@@ -122,7 +127,14 @@ void check_gradients(const Node& node, const Tensors& gradients) {
 
 }  // namespace
 
-const Tensor& Saved::get() const {
+Saved::Saved(const Tensor& tensor) : remake_(remake_of(tensor)) {
+  if (remake_) return;
+  tensor_ = tensor.detach();
+  version_ = tensor.version();
+}
+
+Tensor Saved::get() const {
+  if (remake_) return (*remake_)();
   check<NumericError>(tensor_.version() == version_, "a tensor of shape ", tensor_.shape(),
                       " that was saved for backward has been written since: update parameters after backward()");
   return tensor_;
@@ -137,13 +149,14 @@ GraphMeta::~GraphMeta() {
     work.pop_back();
     if (node.use_count() > 1) continue;
     node->backward = nullptr;
+    node->remake = nullptr;
     for (auto& input : node->inputs)
       if (input.meta && input.meta.use_count() == 1 && input.meta->producer)
         work.push_back(std::move(input.meta->producer));
   }
 }
 
-Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward) {
+Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward, Remake remake) {
   Tensor output = value.detach();
   output.renew_id();
   std::uint64_t number = 0;
@@ -152,6 +165,8 @@ Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backwa
     auto meta = std::make_shared<GraphMeta>();
     meta->requires_grad = true;
     meta->producer = make_node(op, value, inputs, std::move(backward));
+    if (remake && std::ranges::none_of(inputs, [](const Tensor& t) { return remake_of(t) != nullptr; }))
+      meta->producer->remake = std::make_shared<const Remake>(std::move(remake));
     number = meta->producer->number;
     output.attach(std::move(meta));
   }
@@ -181,6 +196,7 @@ void backward(const Tensor& y, Tensor dy) {
     const double start = innermost != nullptr ? Trace::now() : 0;
     const Backward run = std::move(node->backward);
     node->backward = nullptr;
+    node->remake = nullptr;
     Tensors gradients = run(std::move(gradient), needs_of(*node));
     check_gradients(*node, gradients);
     if (innermost != nullptr) innermost->add_backward(node->number, start, Trace::now() - start);

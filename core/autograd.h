@@ -42,17 +42,22 @@ class Needs final {
 /// `dy` may arrive in another layout than the output had; a closure that is the only holder of it may write into it.
 using Backward = std::function<Tensors(Tensor dy, Needs needs)>;
 
-/// A tensor captured by a backward closure, with the version it had. get() throws NumericError if it was written since.
+/// Makes an operator's output again, to the bit, in one cheap pass over what its own backward has saved anyway.
+using Remake = std::function<Tensor()>;
+
+/// A tensor captured by a backward closure, with the version it had; of an output with a remake only the remake, and
+/// every get() makes the bytes anew. get() throws NumericError if what it needs was written since.
 class Saved final {
  public:
   Saved() = default;
-  explicit Saved(const Tensor& tensor) : tensor_(tensor.detach()), version_(tensor.version()) {}
-  const Tensor& get() const;
-  bool defined() const { return tensor_.defined(); }
+  explicit Saved(const Tensor& tensor);
+  Tensor get() const;
+  bool defined() const { return tensor_.defined() || remake_; }
 
  private:
   Tensor tensor_;
   std::uint64_t version_ = 0;
+  std::shared_ptr<const Remake> remake_;
 };
 
 struct Node;
@@ -67,8 +72,10 @@ struct GraphMeta {
 
 /// Returns `value` as the output of `op`: a new handle on the same bytes. `value` itself stays outside the graph, so
 /// `backward` may capture it without making a cycle. If no input requires a gradient, or under NoGrad, nothing is
-/// recorded for backward; an active Trace is told in any case.
-Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward);
+/// recorded for backward; an active Trace is told in any case. With `remake`, operators that save this output keep the
+/// remake in place of the bytes, which saves memory. Remakes do not build on each other: it is dropped if an input has
+/// one. It captures through Saved, like `backward`.
+Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward, Remake remake = {});
 
 /// Runs the graph under `y` backwards, from the highest node number down: a node can only use what already existed, so
 /// that order is a valid one, needs no recursion, and is the same on every machine. Gradients of leaves are added to
@@ -141,7 +148,7 @@ class Trace final {
   static double now();
 
  private:
-  friend Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward);
+  friend Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward, Remake remake);
   friend void backward(const Tensor& y, Tensor dy);
   void add(const Op& op, const Tensors& inputs, const Tensor& output, std::uint64_t node);
   void add_backward(std::uint64_t node, double start, double seconds);

@@ -7,8 +7,12 @@ namespace fanin {
 Tensor cast(const Tensor& x, DType to) {
   check(x.defined(), "cast: the input is an undefined tensor");
   check<DTypeError>(is_floating(to), "cast: to f32, f64 or bf16, got ", to, "; as() converts without a gradient");
-  return record({"cast", {{"to", std::string(name_of(to))}}}, x.as(to), {x},
-                [from = x.dtype()](const Tensor& dy, Needs) -> Tensors { return {dy.as(from)}; });
+  if (x.dtype() == to) return x;
+  Remake remake;  // a parameter stays where it is, its copy in another dtype need not
+  if (x.meta() && !x.meta()->producer) remake = [saved = Saved(x), to] { return saved.get().as(to); };
+  return record(
+      {"cast", {{"to", std::string(name_of(to))}}}, x.as(to), {x},
+      [from = x.dtype()](const Tensor& dy, Needs) -> Tensors { return {dy.as(from)}; }, std::move(remake));
 }
 
 OpInfo cast_info() {

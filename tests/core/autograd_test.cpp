@@ -2,9 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <thread>
 
 #include "core/ops/add.h"
+#include "core/ops/batch_norm2d/batch_norm2d.h"
+#include "core/ops/conv2d/conv2d.h"
+#include "core/ops/reduce.h"
 #include "core/ops/relu.h"
 
 using namespace fanin;
@@ -170,4 +174,69 @@ TEST_CASE("a backward that returns a gradient of the wrong shape or dtype is tol
                        NumericError);
   CHECK_THROWS_WITH_AS(backward(broken(Tensor::zeros({2})), ones), doctest::Contains("f32[2]"), NumericError);
   CHECK_THROWS_WITH_AS(backward(broken({}), ones), doctest::Contains("left out"), NumericError);
+}
+
+namespace {
+
+/// Gradients of x, the norm's weight and bias, and the convolution's weight; `through` stands between norm and
+/// convolution.
+template <class Through>
+std::vector<Tensor> conv_after_norm(DType dtype, Layout layout, bool training, const Through& through) {
+  Tensor x = Tensor::empty({3, 16, 5, 5}, DType::f32);
+  for (std::size_t i = 0; i < x.data<float>().size(); ++i)
+    x.mutable_data<float>()[i] = static_cast<float>(std::sin(3.7 * static_cast<double>(i)));
+  x = x.as(dtype).to(layout);
+  x.requires_grad_();
+  Tensor weight = Tensor::full({16}, 1.3).requires_grad_(), bias = Tensor::full({16}, 0.1).requires_grad_();
+  Tensor mean = Tensor::full({16}, 0.2), variance = Tensor::full({16}, 0.7);
+  Tensor filter = Tensor::full({4, 16, 3, 3}, 0.25, dtype).requires_grad_();
+  const Tensor y = batch_norm2d(x, weight, bias, mean, variance, {.training = training, .relu = true});
+  backward(sum(conv2d(through(y), filter, {}, {.padding = 1})));
+  return {x.grad(), weight.grad(), bias.grad(), filter.grad()};
+}
+
+}  // namespace
+
+TEST_CASE("an output made again in backward gives the gradients of the saved one, bit for bit") {
+  const auto saved = [](const Tensor& y) {  // has no remake of its own
+    return record({"saved"}, y, {y}, [](const Tensor& dy, Needs) -> Tensors { return {dy}; });
+  };
+  const auto remade = [](const Tensor& y) { return y; };
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const Layout layout : {Layout::plain(), Layout::channel_blocked(16), Layout::channel_blocked(8)})
+      for (const bool training : {true, false}) {
+        const auto a = conv_after_norm(dtype, layout, training, saved);
+        const auto b = conv_after_norm(dtype, layout, training, remade);
+        for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i].values() == b[i].values());
+      }
+}
+
+TEST_CASE("a convolution behind batch norm keeps no bytes of its input, and finds out what was written since") {
+  Tensor x = Tensor::zeros({8, 16, 64, 64}, DType::f32, Layout::channel_blocked(16)).requires_grad_();
+  Tensor weight = Tensor::full({16}, 1).requires_grad_(), bias = Tensor::zeros({16}).requires_grad_();
+  Tensor mean = Tensor::zeros({16}), variance = Tensor::full({16}, 1);
+  const Tensor filter = Tensor::full({16, 16, 1, 1}, 1).requires_grad_();
+  const std::size_t before = memory_use().live;
+  const auto run = [&] { return conv2d(batch_norm2d(x, weight, bias, mean, variance), filter, {}); };
+  Tensor y = run();
+  CHECK(memory_use().live < before + x.bytes() * 5 / 4);  // y; the norm's output would be as much again
+  backward(sum(y));
+  y = run();
+  bias.fill_(1);
+  CHECK_THROWS_WITH_AS(backward(sum(y)), doctest::Contains("saved for backward"), NumericError);
+}
+
+TEST_CASE("what a remake holds is freed once its node has run, though its output lives on") {
+  Tensor weight = Tensor::full({16}, 1).requires_grad_(), bias = Tensor::zeros({16}).requires_grad_();
+  Tensor mean = Tensor::zeros({16}), variance = Tensor::full({16}, 1);
+  std::weak_ptr<Storage> input;
+  Tensor y;
+  {
+    const Tensor x = Tensor::full({2, 16, 4, 4}, 1);
+    input = x.storage();
+    y = batch_norm2d(x, weight, bias, mean, variance);
+  }
+  CHECK_FALSE(input.expired());
+  backward(sum(y));
+  CHECK(input.expired());
 }

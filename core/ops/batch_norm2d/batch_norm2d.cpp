@@ -66,6 +66,12 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
   check_arguments(x, weight, bias, running_mean, running_var, options);
   const BatchNorm2dKernels& kernels = choose(batch_norm2d_kernels, x.shape(), x.dtype(), x.layout());
   const BatchNorm2dResult result = run(kernels, x, weight, bias, running_mean, running_var, options);
+  Remake remake;  // one pass; the convolution behind saves no activation of its own
+  if (kernels.repeats)
+    remake = [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), mean = result.mean,
+              variance = result.variance] {
+      return kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, o.relu);
+    };
   return record(
       {"batch_norm2d",
        {{"training", options.training}, {"momentum", options.momentum}, {"eps", options.eps}, {"relu", options.relu}},
@@ -76,7 +82,8 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
         const BatchNorm2dSaved saved{sx.get(), mean, variance, sw.get(), sb.get(), workspace, o.eps, o.relu};
         BatchNorm2dGradients d = kernels.backward(std::move(dy), saved, o.training);
         return {needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
-      });
+      },
+      std::move(remake));
 }
 
 namespace {

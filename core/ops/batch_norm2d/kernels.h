@@ -38,14 +38,15 @@ class BatchNorm2dKernels final {
   /// The gradient through the batch's statistics (after Training), or with them constant (after Evaluation).
   using Backward = BatchNorm2dGradients (*)(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics);
 
-  constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b)
-      : backend(which), supports(s), training(t), evaluation(e), backward(b) {}
+  constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b, bool again)
+      : backend(which), supports(s), training(t), evaluation(e), backward(b), repeats(again) {}
 
   Backend backend;
   Supports supports;
   Training training;
   Evaluation evaluation;
   Backward backward;
+  bool repeats;  // evaluation, given the batch's statistics, repeats training's y to the bit
 };
 
 namespace reference {

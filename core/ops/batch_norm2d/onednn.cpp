@@ -129,6 +129,6 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::onednn, supports_batch_norm2d, training, evaluation, backward};
+const BatchNorm2dKernels batch_norm2d{Backend::onednn, supports_batch_norm2d, training, evaluation, backward, false};
 
 }  // namespace fanin::onednn

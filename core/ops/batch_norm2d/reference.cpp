@@ -139,6 +139,6 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::reference, supports, training, evaluation, backward};
+const BatchNorm2dKernels batch_norm2d{Backend::reference, supports, training, evaluation, backward, true};
 
 }  // namespace fanin::reference

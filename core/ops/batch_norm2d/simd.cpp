@@ -288,6 +288,6 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::simd, supports, training, evaluation, backward};
+const BatchNorm2dKernels batch_norm2d{Backend::simd, supports, training, evaluation, backward, true};
 
 }  // namespace fanin::simd

@@ -1,5 +1,7 @@
 #include "core/ops/conv2d/conv2d.h"
 
+#include <utility>
+
 #include "core/autocast.h"
 #include "core/autograd.h"
 #include "core/ops/add.h"
@@ -149,18 +151,19 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     tail.into_addend = tail.addend.storage().use_count() == 2;  // the tail and the inputs: nobody else
   }
   const Conv2dKernels& kernels = choose(conv2d_kernels, g, x.dtype());
-  const Tensor w = weight.plain();
-  const Tensor y = run_forward(kernels, g, x, w, bias, tail);
-  return record({"conv2d", attributes_of(g, options.relu), name_of(kernels.backend)}, y, inputs,
-                [g, &kernels, sx = Saved(x), sw = Saved(w), sy = options.relu ? Saved(y) : Saved(),
-                 bias_dtype = bias.dtype(), adds = inputs.size() > 3](const Tensor& dy, Needs needs) -> Tensors {
-                  const Tensor d = sy.defined() ? passed(dy, sy.get()) : dy;
-                  Tensors gradients{needs[0] ? kernels.backward_input(g, d, sw.get()) : Tensor(),
-                                    needs[1] ? kernels.backward_weight(g, d, sx.get()) : Tensor(),
-                                    needs[2] ? bias_gradient(d, bias_dtype) : Tensor()};
-                  if (adds) gradients.push_back(needs[3] ? d : Tensor());
-                  return gradients;
-                });
+  const Tensor y = run_forward(kernels, g, x, weight.plain(), bias, tail);
+  return record(
+      {"conv2d", attributes_of(g, options.relu), name_of(kernels.backend)}, y, inputs,
+      [g, &kernels, sx = Saved(x), sw = Saved(weight), sy = options.relu ? Saved(y) : Saved(),
+       bias_dtype = bias.dtype(), adds = inputs.size() > 3](const Tensor& dy, Needs needs) mutable -> Tensors {
+        const Tensor d = sy.defined() ? passed(dy, sy.get()) : dy;
+        // The weight's first: x is gone before dx is made.
+        Tensor dw = needs[1] ? kernels.backward_weight(g, d, std::exchange(sx, {}).get()) : Tensor();
+        Tensors gradients{needs[0] ? kernels.backward_input(g, d, sw.get().plain()) : Tensor(), std::move(dw),
+                          needs[2] ? bias_gradient(d, bias_dtype) : Tensor()};
+        if (adds) gradients.push_back(needs[3] ? d : Tensor());
+        return gradients;
+      });
 }
 
 namespace {
