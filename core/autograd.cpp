@@ -208,7 +208,10 @@ NoGrad::NoGrad() : outer_(grad_on) { grad_on = false; }
 NoGrad::~NoGrad() { grad_on = outer_; }
 bool grad_enabled() { return grad_on; }
 
-Trace::Trace(Watch watch) : watch_(std::move(watch)), last_(now()), outer_(innermost) { innermost = this; }
+Trace::Trace(Watch watch, AfterBackward after_backward)
+    : watch_(std::move(watch)), after_backward_(std::move(after_backward)), last_(now()), outer_(innermost) {
+  innermost = this;
+}
 Trace::~Trace() { innermost = outer_; }
 
 double Trace::now() {
@@ -244,8 +247,10 @@ void Trace::add(const Op& op, const Tensors& inputs, const Tensor& output, std::
 void Trace::add_backward(std::uint64_t node, double start, double seconds) {
   const auto found = by_node_.find(node);
   if (found == by_node_.end()) return;
-  entries_[found->second].backward_start = start;
-  entries_[found->second].backward_seconds = seconds;
+  TraceEntry& entry = entries_[found->second];
+  entry.backward_start = start;
+  entry.backward_seconds = seconds;
+  if (after_backward_) after_backward_(entry);
 }
 
 void trace_reorder(const Tensor& from, Layout to, const std::function<void()>& move) {

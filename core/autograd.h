@@ -133,8 +133,10 @@ struct TraceReorder {
 class Trace final {
  public:
   /// `watch`, if given, sees every output as it is made: for finding the first non-finite one.
+  /// `after_backward` is called when backward() has run an entry's node.
   using Watch = std::function<void(const TraceEntry&, const Tensor& output)>;
-  explicit Trace(Watch watch = {});
+  using AfterBackward = std::function<void(const TraceEntry&)>;
+  explicit Trace(Watch watch = {}, AfterBackward after_backward = {});
   ~Trace();
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;
@@ -155,6 +157,7 @@ class Trace final {
   friend void trace_reorder(const Tensor& from, Layout to, const std::function<void()>& move);
 
   Watch watch_;
+  AfterBackward after_backward_;
   std::vector<TraceEntry> entries_;
   std::vector<TraceReorder> reorders_;
   std::unordered_map<std::uint64_t, std::size_t> by_node_;  // node number → entry

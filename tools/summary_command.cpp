@@ -6,6 +6,7 @@
 #include "core/autocast.h"
 #include "init/fan.h"
 #include "tools/command.h"
+#include "tools/estimate.h"
 #include "tools/flags.h"
 #include "tools/flops.h"
 #include "tools/progress.h"
@@ -76,6 +77,22 @@ Json list_fans(Module& net, Console& console) {
   return rows;
 }
 
+/// Resident memory of training with SGD and momentum, in bytes; 0 if the model is no classifier of images.
+double training_memory(Module& net, const Shape& images, DType dtype) {
+  Shape one = images;
+  one[0] = 1;
+  Shape scores;
+  {
+    const NoGrad no_grad;
+    scores = net(Tensor::zeros(one, dtype)).shape();
+  }
+  if (scores.rank() != 2) return 0;
+  net.train();
+  const double process = predict_memory(net, images, scores[1], dtype).process;
+  net.eval();
+  return process + static_cast<double>(parameter_count(net)) * static_cast<double>(size_of(dtype));
+}
+
 Outcome summarise(const Arguments& a, Console& console) {
   check<UsageError>(a.model.model.empty() != a.weights.empty(), "either --model or --weights says what to look at");
   check<UsageError>(a.img_size >= 0 && a.batch_size > 0, "--img-size and --batch-size: expected 1 or more");
@@ -98,6 +115,7 @@ Outcome summarise(const Arguments& a, Console& console) {
     const std::size_t dot = parameter.name.rfind('.');
     left[dot == std::string::npos ? "" : parameter.name.substr(0, dot)] += parameter.tensor->numel();
   }
+  const double training = a.batch_size > 1 ? training_memory(*net, input, dtype) : 0;
   const NoGrad no_grad;
   const Trace trace;
   (*net)(Tensor::zeros(input, dtype));
@@ -115,7 +133,10 @@ Outcome summarise(const Arguments& a, Console& console) {
                  table.text(), "\n", count_text(parameters), " parameters (",
                  bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))), "), ",
                  brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
+  if (training > 0)
+    console.result("training at this batch size, with SGD and momentum: about ", bytes_text(training), " of memory");
   Outcome outcome;
+  if (training > 0) outcome.json.set("training_bytes", training);
   if (a.fans) outcome.json.set("fans", list_fans(*net, console));
   outcome.json.set("model", choice.name()).set("parameters", parameters).set("flops", totals.flops);
   outcome.json.set("activation_bytes", totals.activations).set("layers", std::move(rows));
@@ -125,19 +146,19 @@ Outcome summarise(const Arguments& a, Console& console) {
 }  // namespace
 
 Command summary_command() {
-  return {"summary", "lists a model's operators: shape, parameters, work, memory, kernel", examples,
-          [](Options& options) {
-            auto a = std::make_shared<Arguments>();
-            a->model.declare(options);
-            options.add("fans", &a->fans, "fan_in and fan_out of every layer, by PyTorch's count and by groups");
-            options.add("weights", &a->weights, "a weights file or a run folder, in place of --model", "FILE");
-            options.heading("Input");
-            options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");
-            options.add("batch-size", &a->batch_size, "images, or clips, at a time");
-            options.shorten("batch-size", 'b');
-            options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
-            return Command::Body([a](const Common&, Console& console) { return summarise(*a, console); });
-          }};
+  return {
+      "summary", "lists a model's operators: shape, parameters, work, memory, kernel", examples, [](Options& options) {
+        auto a = std::make_shared<Arguments>();
+        a->model.declare(options);
+        options.add("fans", &a->fans, "fan_in and fan_out of every layer, by PyTorch's count and by groups");
+        options.add("weights", &a->weights, "a weights file or a run folder, in place of --model", "FILE");
+        options.heading("Input");
+        options.add("img-size", &a->img_size, "side of the square images; 0: the model's usual");
+        options.add("batch-size", &a->batch_size, "images, or clips, at a time; above 1 also says what training takes");
+        options.shorten("batch-size", 'b');
+        options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
+        return Command::Body([a](const Common&, Console& console) { return summarise(*a, console); });
+      }};
 }
 
 }  // namespace fanin

@@ -6,7 +6,12 @@
 #include <cmath>
 #include <csignal>
 
+#include "core/autocast.h"
+#include "core/autograd.h"
+#include "core/ops/cross_entropy.h"
+#include "models/models.h"
 #include "tests/tools/program.h"
+#include "tools/estimate.h"
 #include "tools/evaluate.h"
 #include "tools/json.h"
 #include "tools/metrics.h"
@@ -160,4 +165,43 @@ TEST_CASE("the first signal is noted, the second ends the program at once") {
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 130);
+}
+
+TEST_CASE("two small steps predict the memory of a large one") {
+  for (const char* name : {"resnext29-8x64d", "lenet"})
+    for (const bool bf16 : {false, multiplies_bf16()}) {
+      CAPTURE(name);
+      const bool narrow = std::string_view(name) != "lenet";
+      const ModelArguments arguments =
+          narrow ? ModelArguments{{"base_width", "4"}, {"widen_factor", "0.5"}} : ModelArguments{};
+      const auto net = choose_model(name, arguments).build();
+      for (const NamedParameter& parameter : named_parameters(*net)) parameter.tensor->fill_(0.01);
+      const Dim channels = named_parameters(*net).front().tensor->dim(1);
+      const Dim side = narrow ? 32 : 28;
+      const Shape images{32, channels, side, side};
+      const Autocast autocast(bf16);
+      const double predicted = predict_memory(*net, images, 10, DType::f32).tensors;
+      const Tensor x = Tensor::zeros(images);
+      const Tensor labels = Tensor::zeros({images[0]}, DType::i64);
+      reset_peak_memory();
+      backward(cross_entropy((*net)(x), labels));
+      zero_grad(*net);
+      const auto measured = static_cast<double>(memory_use().peak);
+      CHECK(predicted > 0.9 * measured);
+      CHECK(predicted < 1.1 * measured);
+      // In the steady state, and with batches of any size up to that one, the system is asked for nothing.
+      const MemoryUse before = memory_use();
+      for (const Dim batch : {32, 17, 24, 3, 31, 32}) {
+        const Tensor some = Tensor::zeros({batch, channels, side, side});
+        backward(cross_entropy((*net)(some), Tensor::zeros({batch}, DType::i64)));
+        zero_grad(*net);
+      }
+      CHECK(memory_use().reserved <= before.reserved + before.reserved / 20);
+      const std::size_t asked = memory_use().allocations;
+      for (int step = 0; step < 2; ++step) {
+        backward(cross_entropy((*net)(x), labels));
+        zero_grad(*net);
+      }
+      CHECK(memory_use().allocations == asked);
+    }
 }
