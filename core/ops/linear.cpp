@@ -41,14 +41,14 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_arguments(x, weight, bias);
   const MatmulKernel& kernel = choose(matmul_kernels, x.dtype());
   const Tensor in = x.plain();
-  Tensor y = kernel.run(in, false, weight, true);
+  Tensor y = run(kernel, "linear", "output", in, false, weight, true);
   if (bias.defined()) add_rows(y, bias);
   return record({"linear", {}, name_of(kernel.backend)}, y, {x, weight, bias},
                 [&kernel, sx = Saved(in), sw = Saved(weight), bias_dtype = bias.dtype()](const Tensor& dy,
                                                                                          Needs needs) -> Tensors {
                   const Tensor d = dy.plain();
-                  return {needs[0] ? kernel.run(d, false, sw.get(), false) : Tensor(),
-                          needs[1] ? kernel.run(d, true, sx.get(), false) : Tensor(),
+                  return {needs[0] ? run(kernel, "linear", "gradient of input 0", d, false, sw.get(), false) : Tensor(),
+                          needs[1] ? run(kernel, "linear", "gradient of input 1", d, true, sx.get(), false) : Tensor(),
                           needs[2] ? sum_to(d, {d.dim(1)}).as(bias_dtype) : Tensor()};
                 });
 }

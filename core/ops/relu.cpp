@@ -14,17 +14,19 @@ Tensor relu(const Tensor& x) {
     elementwise<T>(
         y, [](C v) __attribute__((always_inline)) { return v < 0 ? C(0) : v; }, x);  // keeps NaN
   });
-  return record({"relu"}, y, {x}, [saved = Saved(y)](const Tensor& dy, Needs) -> Tensors {
-    const Tensor& out = saved.get();
-    const Tensor g = dy.to(out.layout());
-    Tensor dx = Tensor::like(out);
-    dispatch(out.dtype(), [&]<class T>() {
-      using C = compute_t<T>;
-      elementwise<T>(
-          dx, [](C d, C v) __attribute__((always_inline)) { return v > 0 ? d : C(0); }, g, out);
-    });
-    return {dx};
+  return record({"relu"}, y, {x},
+                [saved = Saved(y)](const Tensor& dy, Needs) -> Tensors { return {relu_gradient(dy, saved.get())}; });
+}
+
+Tensor relu_gradient(const Tensor& dy, const Tensor& y) {
+  const Tensor g = dy.to(y.layout());
+  Tensor dx = Tensor::like(y);
+  dispatch(y.dtype(), [&]<class T>() {
+    using C = compute_t<T>;
+    elementwise<T>(
+        dx, [](C d, C v) __attribute__((always_inline)) { return v > 0 ? d : C(0); }, g, y);
   });
+  return dx;
 }
 
 OpInfo relu_info() {

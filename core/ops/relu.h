@@ -11,6 +11,9 @@ namespace fanin {
 /// Gradient: dx = dy where y > 0, else 0. At x = 0 we take 0, as PyTorch and oneDNN do. A NaN stays one.
 /// Saved for backward: the output.
 Tensor relu(const Tensor& x);
+/// Its gradient, not recorded: dy where the output y is above 0, else 0; in the layout of y. For operators with a ReLU
+/// of their own.
+Tensor relu_gradient(const Tensor& dy, const Tensor& y);
 OpInfo relu_info();
 
 }  // namespace fanin

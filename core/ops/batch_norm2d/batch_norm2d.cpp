@@ -1,8 +1,13 @@
 #include "core/ops/batch_norm2d/batch_norm2d.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/autograd.h"
 #include "core/ops/batch_norm2d/kernels.h"
 #include "core/ops/cast.h"
+#include "core/ops/relu.h"
+#include "core/verify.h"
 
 namespace fanin {
 
@@ -46,17 +51,59 @@ void update_running(Tensor& running, const Tensor& batch, double momentum, doubl
 BatchNorm2dResult run(const BatchNorm2dKernels& kernels, const Tensor& x, const Tensor& weight, const Tensor& bias,
                       Tensor& running_mean, Tensor& running_var, const BatchNorm2dOptions& o) {
   if (!o.training)
-    return {kernels.evaluation(x, running_mean, running_var, weight, bias, o.eps, o.relu),
+    return {verified(
+                "batch_norm2d", {&x}, kernels, reference::batch_norm2d,
+                [&](const BatchNorm2dKernels& k) {
+                  return k.evaluation(x, running_mean, running_var, weight, bias, o.eps, o.relu);
+                },
+                "output"),
             running_mean.clone(),
             running_var.clone(),
             {}};
-  BatchNorm2dResult result = kernels.training(x, weight, bias, o.eps, o.relu);
+  BatchNorm2dResult result = verified(
+      "batch_norm2d", {&x}, kernels, reference::batch_norm2d,
+      [&](const BatchNorm2dKernels& k) { return k.training(x, weight, bias, o.eps, o.relu); },
+      [&](const BatchNorm2dResult& r) {
+        return std::vector<KernelResult>{
+            {"batch mean", r.mean, largest(x)}, {"batch variance", r.variance, largest(x)}, {"output", r.y}};
+      });
   const auto n = static_cast<double>(x.dim(0) * x.dim(2) * x.dim(3));
   if (n > 1) {
     update_running(running_mean, result.mean, o.momentum, 1);
     update_running(running_var, result.variance, o.momentum, n / (n - 1));
   }
   return result;
+}
+
+/// Largest |weight| / √(variance + eps).
+double largest_factor(const BatchNorm2dSaved& saved) {
+  const std::vector<double> weight = saved.weight.values();
+  const std::vector<double> variance = saved.variance.values();
+  double most = 0;
+  for (std::size_t c = 0; c < weight.size(); ++c)
+    most = std::max(most, std::abs(weight[c]) / std::sqrt(variance[c] + saved.eps));
+  return most;
+}
+
+/// `y` is kept only to verify a fused ReLU: on which side of the kink a rounded value lies, the kernel decides, and the
+/// reference beside it must follow.
+BatchNorm2dGradients run_backward(const BatchNorm2dKernels& kernels, Tensor dy, const BatchNorm2dSaved& saved,
+                                  bool through_statistics, const Saved& y) {
+  const Tensor operand = verifying() ? dy.clone() : Tensor();  // kernels may write into dy
+  return verified(
+      "batch_norm2d", {&saved.x, &saved.weight, &saved.bias}, kernels, reference::batch_norm2d,
+      [&](const BatchNorm2dKernels& k) {
+        if (&k == &kernels) return k.backward(std::move(dy), saved, through_statistics);
+        BatchNorm2dSaved beside = saved;
+        beside.relu = saved.relu && !y.defined();
+        return k.backward(y.defined() ? relu_gradient(operand, y.get()) : operand, beside, through_statistics);
+      },
+      [&](const BatchNorm2dGradients& d) {
+        const double size = largest(operand);
+        return std::vector<KernelResult>{{"gradient of input 0", d.dx, size * largest_factor(saved)},
+                                         {"gradient of input 1", d.dweight, size},
+                                         {"gradient of input 2", d.dbias, size}};
+      });
 }
 
 }  // namespace
@@ -78,9 +125,10 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
        name_of(kernels.backend)},
       result.y, {x, weight, bias},
       [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), mean = result.mean,
-       variance = result.variance, workspace = result.workspace](Tensor dy, Needs needs) -> Tensors {
+       variance = result.variance, workspace = result.workspace,
+       sy = verifying() && options.relu ? Saved(result.y) : Saved()](Tensor dy, Needs needs) -> Tensors {
         const BatchNorm2dSaved saved{sx.get(), mean, variance, sw.get(), sb.get(), workspace, o.eps, o.relu};
-        BatchNorm2dGradients d = kernels.backward(std::move(dy), saved, o.training);
+        BatchNorm2dGradients d = run_backward(kernels, std::move(dy), saved, o.training, sy);
         return {needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
       },
       std::move(remake));

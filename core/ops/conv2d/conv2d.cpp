@@ -9,6 +9,8 @@
 #include "core/ops/cast.h"
 #include "core/ops/conv2d/kernels.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/relu.h"
+#include "core/verify.h"
 
 namespace fanin {
 
@@ -89,6 +91,18 @@ Tensor bias_gradient(const Tensor& dy, DType dtype) {
   return Tensor::from(sums, {shape[1]}).as(dtype);
 }
 
+Tensor input_gradient(const Conv2dKernels& kernels, const Conv2dGeometry& g, const Tensor& dy, const Tensor& weight) {
+  return verified(
+      "conv2d", {&dy, &weight}, kernels, reference::conv2d,
+      [&](const Conv2dKernels& k) { return k.backward_input(g, dy, weight); }, "gradient of input 0");
+}
+
+Tensor weight_gradient(const Conv2dKernels& kernels, const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
+  return verified(
+      "conv2d", {&dy, &x}, kernels, reference::conv2d,
+      [&](const Conv2dKernels& k) { return k.backward_weight(g, dy, x); }, "gradient of input 1");
+}
+
 void check_addend(const Tensor& addend, const Tensor& x, const Conv2dGeometry& g) {
   const Shape y{g.N, g.OC, g.OH, g.OW};
   check(addend.shape() == y, "conv2d: the addend must be as the result is, ", y, ", got ", addend.shape());
@@ -102,18 +116,6 @@ Tensor run_forward(const Conv2dKernels& kernels, const Conv2dGeometry& g, const 
   Tensor y = kernels.forward(g, x, weight, bias);
   if (has_tail) apply(tail, y);
   return y;
-}
-
-/// dy where the ReLU let y pass.
-Tensor passed(const Tensor& dy, const Tensor& y) {
-  const Tensor g = dy.to(y.layout());
-  Tensor d = Tensor::like(y);
-  dispatch(y.dtype(), [&]<class T>() {
-    using C = compute_t<T>;
-    elementwise<T>(
-        d, [](C v, C o) __attribute__((always_inline)) { return o > 0 ? v : C(0); }, g, y);
-  });
-  return d;
 }
 
 Attributes attributes_of(const Conv2dGeometry& g, bool relu) {
@@ -151,15 +153,18 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     tail.into_addend = tail.addend.storage().use_count() == 2;  // the tail and the inputs: nobody else
   }
   const Conv2dKernels& kernels = choose(conv2d_kernels, g, x.dtype());
-  const Tensor y = run_forward(kernels, g, x, weight.plain(), bias, tail);
+  const Tensor w = weight.plain();
+  const Tensor y = verified(
+      "conv2d", {&x, &w, &bias, &tail.addend}, kernels, reference::conv2d,
+      [&](const Conv2dKernels& k) { return run_forward(k, g, x, w, bias, tail); }, "output");
   return record(
       {"conv2d", attributes_of(g, options.relu), name_of(kernels.backend)}, y, inputs,
       [g, &kernels, sx = Saved(x), sw = Saved(weight), sy = options.relu ? Saved(y) : Saved(),
        bias_dtype = bias.dtype(), adds = inputs.size() > 3](const Tensor& dy, Needs needs) mutable -> Tensors {
-        const Tensor d = sy.defined() ? passed(dy, sy.get()) : dy;
+        const Tensor d = sy.defined() ? relu_gradient(dy, sy.get()) : dy;
         // The weight's first: x is gone before dx is made.
-        Tensor dw = needs[1] ? kernels.backward_weight(g, d, std::exchange(sx, {}).get()) : Tensor();
-        Tensors gradients{needs[0] ? kernels.backward_input(g, d, sw.get().plain()) : Tensor(), std::move(dw),
+        Tensor dw = needs[1] ? weight_gradient(kernels, g, d, std::exchange(sx, {}).get()) : Tensor();
+        Tensors gradients{needs[0] ? input_gradient(kernels, g, d, sw.get().plain()) : Tensor(), std::move(dw),
                           needs[2] ? bias_gradient(d, bias_dtype) : Tensor()};
         if (adds) gradients.push_back(needs[3] ? d : Tensor());
         return gradients;

@@ -7,6 +7,7 @@
 #include "core/ops/conv3d/kernels.h"
 #include "core/ops/total.h"
 #include "core/threads.h"
+#include "core/verify.h"
 
 namespace fanin {
 
@@ -69,6 +70,18 @@ Tensor bias_gradient(const Tensor& dy, DType dtype) {
   return Tensor::from(sums, {OC}).as(dtype);
 }
 
+Tensor input_gradient(const Conv3dKernels& kernels, const Conv3dGeometry& g, const Tensor& dy, const Tensor& weight) {
+  return verified(
+      "conv3d", {&dy, &weight}, kernels, reference::conv3d,
+      [&](const Conv3dKernels& k) { return k.backward_input(g, dy, weight); }, "gradient of input 0");
+}
+
+Tensor weight_gradient(const Conv3dKernels& kernels, const Conv3dGeometry& g, const Tensor& dy, const Tensor& x) {
+  return verified(
+      "conv3d", {&dy, &x}, kernels, reference::conv3d,
+      [&](const Conv3dKernels& k) { return k.backward_weight(g, dy, x); }, "gradient of input 1");
+}
+
 std::vector<Dim> listed(Size3 size) { return {size.d, size.h, size.w}; }
 
 }  // namespace
@@ -78,7 +91,10 @@ Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   const Conv3dGeometry g = geometry_of(x, weight, options);
   const Conv3dKernels& kernels = choose(conv3d_kernels, g, x.dtype());
   const DType computed = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
-  const Tensor y = kernels.forward(g, x.plain(), weight.plain(), bias.defined() ? bias.as(computed) : bias);
+  const Tensor b = bias.defined() ? bias.as(computed) : bias;
+  const Tensor y = verified(
+      "conv3d", {&x, &weight, &bias}, kernels, reference::conv3d,
+      [&](const Conv3dKernels& k) { return k.forward(g, x.plain(), weight.plain(), b); }, "output");
   return record({"conv3d",
                  {{"kernel_size", listed(g.kernel)},
                   {"stride", listed(g.stride)},
@@ -90,8 +106,8 @@ Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
                 [g, &kernels, sx = Saved(x), sw = Saved(weight), bias_dtype = bias.dtype()](const Tensor& dy,
                                                                                             Needs needs) -> Tensors {
                   const Tensor d = dy.plain();
-                  return {needs[0] ? kernels.backward_input(g, d, sw.get().plain()) : Tensor(),
-                          needs[1] ? kernels.backward_weight(g, d, sx.get().plain()) : Tensor(),
+                  return {needs[0] ? input_gradient(kernels, g, d, sw.get().plain()) : Tensor(),
+                          needs[1] ? weight_gradient(kernels, g, d, sx.get().plain()) : Tensor(),
                           needs[2] ? bias_gradient(d, bias_dtype) : Tensor()};
                 });
 }

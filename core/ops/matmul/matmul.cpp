@@ -4,8 +4,16 @@
 #include "core/autograd.h"
 #include "core/ops/cast.h"
 #include "core/ops/matmul/kernels.h"
+#include "core/verify.h"
 
 namespace fanin {
+
+Tensor run(const MatmulKernel& kernel, std::string_view op, const char* result, const Tensor& a, bool transpose_a,
+           const Tensor& b, bool transpose_b) {
+  return verified(
+      op, {&a, &b}, kernel, reference::matmul,
+      [&](const MatmulKernel& k) { return k.run(a, transpose_a, b, transpose_b); }, result);
+}
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   if (wants_bf16(a, b)) return matmul(cast(a, DType::bf16), cast(b, DType::bf16));
@@ -16,11 +24,11 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const MatmulKernel& kernel = choose(matmul_kernels, a.dtype());
   const Tensor p = a.plain();
   const Tensor q = b.plain();
-  return record({"matmul", {}, name_of(kernel.backend)}, kernel.run(p, false, q, false), {a, b},
+  return record({"matmul", {}, name_of(kernel.backend)}, run(kernel, "matmul", "output", p, false, q, false), {a, b},
                 [&kernel, sa = Saved(p), sb = Saved(q)](const Tensor& dy, Needs needs) -> Tensors {
                   const Tensor d = dy.plain();
-                  return {needs[0] ? kernel.run(d, false, sb.get(), true) : Tensor(),
-                          needs[1] ? kernel.run(sa.get(), true, d, false) : Tensor()};
+                  return {needs[0] ? run(kernel, "matmul", "gradient of input 0", d, false, sb.get(), true) : Tensor(),
+                          needs[1] ? run(kernel, "matmul", "gradient of input 1", sa.get(), true, d, false) : Tensor()};
                 });
 }
 

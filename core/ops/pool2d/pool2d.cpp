@@ -3,6 +3,7 @@
 #include "core/autograd.h"
 #include "core/ops/arguments.h"
 #include "core/ops/pool2d/kernels.h"
+#include "core/verify.h"
 
 namespace fanin {
 
@@ -54,18 +55,35 @@ Attributes attributes_of(const Pool2dGeometry& g, bool ceil_mode) {
 Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Pool2dGeometry g = geometry_of("max_pool2d", x, options);
   const Pool2dKernels& kernels = choose(pool2d_kernels, g, x.dtype());
-  const auto [y, places] = kernels.max_forward(g, x);
+  const Pool2dKernels::MaxResult result = verified(
+      "max_pool2d", {&x}, kernels, reference::pool2d, [&](const Pool2dKernels& k) { return k.max_forward(g, x); },
+      [](const Pool2dKernels::MaxResult& r) {
+        return std::vector<KernelResult>{{"output", r.y}};
+      });
+  // Places are each kernel's own: to verify the gradient, the reference must find its own again.
   return record(
-      {"max_pool2d", attributes_of(g, options.ceil_mode), name_of(kernels.backend)}, y, {x},
-      [g, &kernels, at = places](const Tensor& dy, Needs) -> Tensors { return {kernels.max_backward(g, dy, at)}; });
+      {"max_pool2d", attributes_of(g, options.ceil_mode), name_of(kernels.backend)}, result.y, {x},
+      [g, &kernels, at = result.places, sx = verifying() ? Saved(x) : Saved()](const Tensor& dy, Needs) -> Tensors {
+        if (!sx.defined()) return {kernels.max_backward(g, dy, at)};
+        const auto run = [&](const Pool2dKernels& k) {
+          return k.max_backward(g, dy, &k == &kernels ? at : k.max_forward(g, sx.get()).places);
+        };
+        return {verified("max_pool2d", {&dy}, kernels, reference::pool2d, run, "gradient of input 0")};
+      });
 }
 
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Pool2dGeometry g = geometry_of("avg_pool2d", x, options);
   const Pool2dKernels& kernels = choose(pool2d_kernels, g, x.dtype());
   return record({"avg_pool2d", attributes_of(g, options.ceil_mode), name_of(kernels.backend)},
-                kernels.avg_forward(g, x), {x},
-                [g, &kernels](const Tensor& dy, Needs) -> Tensors { return {kernels.avg_backward(g, dy)}; });
+                verified(
+                    "avg_pool2d", {&x}, kernels, reference::pool2d,
+                    [&](const Pool2dKernels& k) { return k.avg_forward(g, x); }, "output"),
+                {x}, [g, &kernels](const Tensor& dy, Needs) -> Tensors {
+                  return {verified(
+                      "avg_pool2d", {&dy}, kernels, reference::pool2d,
+                      [&](const Pool2dKernels& k) { return k.avg_backward(g, dy); }, "gradient of input 0")};
+                });
 }
 
 namespace {
