@@ -7,6 +7,7 @@
 #include "tools/evaluate.h"
 #include "tools/flags.h"
 #include "tools/progress.h"
+#include "tools/verification.h"
 #include "tools/weights_file.h"
 
 namespace fanin {
@@ -26,6 +27,7 @@ struct Arguments {
   std::string logits;
   std::string precision = "f32";
   std::int64_t batch_size = 128;
+  bool verify = false;
   DataFlags data;
   ModelFlags model;
 };
@@ -81,7 +83,7 @@ Json rows_of(const Confusion& confusion) {
   return rows;
 }
 
-Outcome eval(Arguments& a, const Options& options, Console& console) {
+Outcome eval(Arguments& a, const Options& options, const Common& common, Console& console) {
   check<UsageError>(!a.weights.empty(), "--weights is needed: a safetensors file or a run folder");
   check<UsageError>(a.batch_size > 0, "--batch-size: expected 1 or more, got ", a.batch_size);
   const DType dtype = parse_precision(a.precision);
@@ -100,6 +102,7 @@ Outcome eval(Arguments& a, const Options& options, Console& console) {
   if (split == Split::val && !file.info.val_fingerprint.empty() && fingerprint_text(*data) != file.info.val_fingerprint)
     console.warn("these are not the images that were held out when the network was trained");
 
+  const VerificationScope verification(a.verify, common);
   Tensor logits;
   Progress progress(console);
   const Evaluation result =
@@ -125,6 +128,7 @@ Outcome eval(Arguments& a, const Options& options, Console& console) {
   outcome.json.set("weights", file.path).set("classes", Json::list(data->info().classes));
   outcome.json.set("per_class", per_class(result.confusion, data->info().classes, console));
   outcome.json.set("confusion", rows_of(result.confusion));
+  verification.report(outcome, console);
   return outcome;
 }
 
@@ -141,9 +145,11 @@ Command eval_command() {
             options.add("batch-size", &a->batch_size, "images at a time");
             options.shorten("batch-size", 'b');
             options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
+            declare_verify(&a->verify, options);
             a->data.declare(options);
             a->model.declare(options);
-            return Command::Body([a, &options](const Common&, Console& console) { return eval(*a, options, console); });
+            return Command::Body(
+                [a, &options](const Common& common, Console& console) { return eval(*a, options, common, console); });
           }};
 }
 

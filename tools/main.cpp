@@ -5,6 +5,7 @@
 
 #include "core/nearest.h"
 #include "core/threads.h"
+#include "core/verify.h"
 #include "tools/command.h"
 
 using namespace fanin;
@@ -76,6 +77,8 @@ Outcome run(const std::vector<std::string>& words, Common& common, std::string& 
     return failed(Exit::file, error.what());
   } catch (const UsageError& error) {
     return failed(Exit::usage, text(error.what(), "\nfanin ", name, name.empty() ? "" : " ", "--help tells more."));
+  } catch (const MismatchError& error) {
+    return failed(Exit::failed, error.what());
   } catch (const Error& error) {
     return failed(Exit::usage, error.what());
   } catch (const std::bad_alloc&) {

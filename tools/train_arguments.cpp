@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tools/verification.h"
+
 namespace fanin {
 
 namespace {
@@ -75,6 +77,7 @@ void TrainArguments::declare(Options& options) {
   options.add("profile", &profile,
               "where the time of a step goes, on stderr at the end, and trace.json in the run folder, for "
               "chrome://tracing and Perfetto");
+  declare_verify(&verify, options);
   for (const auto* where : {"output", "experiment", "resume", "overwrite", "seeds", "config", "profile"})
     options.keep_out(where);
 }

@@ -51,6 +51,7 @@ struct TrainArguments {
   std::string seeds;
   std::int64_t log_interval = 10;
   bool profile = false;
+  bool verify = false;
 
   void declare(Options& options);
   /// Decides what is still open, for a training set of `samples` images, and refuses what does not fit together.

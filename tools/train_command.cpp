@@ -6,6 +6,7 @@
 #include "core/io/atomic_file.h"
 #include "tools/command.h"
 #include "tools/setup.h"
+#include "tools/verification.h"
 
 namespace fanin {
 
@@ -135,8 +136,11 @@ Outcome train(TrainArguments& a, Options& options, const Common& common, Console
   const ComputeScope scope(common);
   const TrainData data = prepare_data(a, options);
   if (!named) path = RunFolder::choose("", "", text(a.model.model, "-", data.train->info().kind));
-  return a.seeds.empty() ? train_one(a, seeds[0], data, {path, mode}, options, console)
-                         : train_several(a, seeds, data, path, options, console);
+  const VerificationScope verification(a.verify, common);
+  Outcome outcome = a.seeds.empty() ? train_one(a, seeds[0], data, {path, mode}, options, console)
+                                    : train_several(a, seeds, data, path, options, console);
+  verification.report(outcome, console);
+  return outcome;
 }
 
 }  // namespace

@@ -31,6 +31,41 @@ std::vector<std::string> words(const std::string& line) {
 
 }  // namespace
 
+TEST_CASE("--verify changes nothing, says how near the kernels came, and is for train and eval") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 50);
+  REQUIRE(call(folder, tiny + " --max-steps 3 --output plain").code == 0);
+  const Ran ran = call(folder, tiny + " --max-steps 3 --output verified --verify --json");
+  INFO(ran.err);
+  REQUIRE(ran.code == 0);
+  CHECK(content(folder / "verified/weights/last.safetensors") == content(folder / "plain/weights/last.safetensors"));
+  const auto largest = [](const json& verified, const std::string& wanted) {
+    double most = -1;
+    for (const auto& [name, difference] : verified.items())
+      if (name.find(wanted) != std::string::npos) most = std::max(most, difference.get<double>());
+    return most;
+  };
+  const json verified = json::parse(ran.out)["verified"];
+  for (const char* op : {"conv2d", "batch_norm2d", "linear"})
+    for (const char* result : {"f32: output", "f32: gradient of input 1"}) {
+      CAPTURE(op);
+      bool found = false;
+      for (const auto& entry : verified.items())
+        found = found || (entry.key().starts_with(op) && entry.key().ends_with(result));
+      CHECK(found);
+    }
+  CHECK(largest(verified, "") < 2e-4);
+  CHECK(ran.err.find("beside the reference") != std::string::npos);
+  const Ran eval = call(folder, "eval --weights plain --split train --verify --json");
+  INFO(eval.err);
+  REQUIRE(eval.code == 0);
+  CHECK(largest(json::parse(eval.out)["verified"], "conv2d") < 2e-4);
+  CHECK(largest(json::parse(eval.out)["verified"], "conv2d") >= 0);
+  const Ran nothing = call(folder, tiny + " --backend reference --verify");
+  CHECK(nothing.code == 2);
+  CHECK(nothing.err.find("--verify does nothing here") != std::string::npos);
+}
+
 TEST_CASE("a training leaves a complete run folder, and with --json one document on stdout") {
   const Folder folder;
   write_cifar(folder / "cifar", 100);
