@@ -1,36 +1,28 @@
 #include "core/ops/add.h"
 
 #include "core/autograd.h"
-#include "core/ops/broadcast.h"
-#include "core/ops/elementwise.h"
+#include "core/ops/binary.h"
 
 namespace fanin {
 
 namespace {
 
-void add_into(Tensor& out, const Tensor& a, const Tensor& b) {
-  dispatch(out.dtype(), [&]<class T>() {
-    elementwise<T>(
-        out, [](compute_t<T> p, compute_t<T> q) __attribute__((always_inline)) { return p + q; }, a, b);
-  });
-}
+constexpr auto plus = [](auto p, auto q) __attribute__((always_inline)) { return p + q; };
 
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
-  const auto [p, q] = line_up("add", a, b);
-  Tensor y = Tensor::like(p);
-  add_into(y, p, q);
-  return record({"add"}, y, {a, b}, [sa = a.shape(), sb = b.shape()](const Tensor& dy, Needs needs) -> Tensors {
-    return {needs[0] ? sum_to(dy, sa) : Tensor(), needs[1] ? sum_to(dy, sb) : Tensor()};
-  });
+  return record({"add"}, binary("add", a, b, plus), {a, b},
+                [sa = a.shape(), sb = b.shape()](const Tensor& dy, Needs needs) -> Tensors {
+                  return {needs[0] ? sum_to(dy, sa) : Tensor(), needs[1] ? sum_to(dy, sb) : Tensor()};
+                });
 }
 
 Tensor accumulate(Tensor sum, const Tensor& term) {
   check(sum.shape() == term.shape(), "gradients of shapes ", sum.shape(), " and ", term.shape(), " cannot be added");
   const Tensor other = term.to(sum.layout());
   Tensor out = sum.unique() ? sum : Tensor::like(sum);
-  add_into(out, sum, other);
+  dispatch(out.dtype(), [&]<class T>() { elementwise<T>(out, plus, sum, other); });
   return out;
 }
 

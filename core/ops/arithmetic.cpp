@@ -1,21 +1,11 @@
 #include "core/ops/arithmetic.h"
 
 #include "core/autograd.h"
-#include "core/ops/broadcast.h"
-#include "core/ops/elementwise.h"
+#include "core/ops/binary.h"
 
 namespace fanin {
 
 namespace {
-
-/// f over the elements of a and b, broadcast. Nothing is recorded.
-template <class F>
-Tensor combine(std::string_view op, const Tensor& a, const Tensor& b, F f) {
-  const auto operands = line_up(op, a, b);
-  Tensor y = Tensor::like(operands.first);
-  dispatch(y.dtype(), [&]<class T>() { elementwise<T>(y, f, operands.first, operands.second); });
-  return y;
-}
 
 constexpr auto difference = [](auto p, auto q) __attribute__((always_inline)) { return p - q; };
 constexpr auto product = [](auto p, auto q) __attribute__((always_inline)) { return p * q; };
@@ -36,30 +26,30 @@ Saved save_if(bool wanted, const Tensor& x) { return wanted ? Saved(x) : Saved()
 }  // namespace
 
 Tensor sub(const Tensor& a, const Tensor& b) {
-  return record({"sub"}, combine("sub", a, b, difference), {a, b},
+  return record({"sub"}, binary("sub", a, b, difference), {a, b},
                 [sa = a.shape(), sb = b.shape()](const Tensor& dy, Needs needs) -> Tensors {
                   return {needs[0] ? sum_to(dy, sa) : Tensor(), needs[1] ? minus(sum_to(dy, sb)) : Tensor()};
                 });
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
-  const Tensor y = combine("mul", a, b, product);
+  const Tensor y = binary("mul", a, b, product);
   return record({"mul"}, y, {a, b},
                 [p = save_if(b.requires_grad(), a), q = save_if(a.requires_grad(), b), sa = a.shape(), sb = b.shape()](
                     const Tensor& dy, Needs needs) -> Tensors {
-                  return {needs[0] ? sum_to(combine("mul", dy, q.get(), product), sa) : Tensor(),
-                          needs[1] ? sum_to(combine("mul", dy, p.get(), product), sb) : Tensor()};
+                  return {needs[0] ? sum_to(binary("mul", dy, q.get(), product), sa) : Tensor(),
+                          needs[1] ? sum_to(binary("mul", dy, p.get(), product), sb) : Tensor()};
                 });
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
-  const Tensor y = combine("div", a.plain(), b.plain(), quotient);
+  const Tensor y = binary("div", a.plain(), b.plain(), quotient);
   return record({"div"}, y, {a, b},
                 [q = Saved(b), out = save_if(b.requires_grad(), y), sa = a.shape(), sb = b.shape()](
                     const Tensor& dy, Needs needs) -> Tensors {
-                  const Tensor da = combine("div", dy.plain(), q.get().plain(), quotient);
+                  const Tensor da = binary("div", dy.plain(), q.get().plain(), quotient);
                   return {needs[0] ? sum_to(da, sa) : Tensor(),
-                          needs[1] ? sum_to(combine("div", da, out.get(), minus_product), sb) : Tensor()};
+                          needs[1] ? sum_to(binary("div", da, out.get(), minus_product), sb) : Tensor()};
                 });
 }
 

@@ -98,7 +98,10 @@ std::pair<Tensor, Tensor> line_up(std::string_view op, const Tensor& a, const Te
                     "; cast() one of them");
   if (a.shape() == b.shape()) return {a, b.to(a.layout())};
   const Shape shape = broadcast_shape(op, a.shape(), b.shape());
-  return {broadcast_to(a, shape).plain(), broadcast_to(b, shape).plain()};
+  const auto repeat = [&](const Tensor& x) {
+    return (x.numel() == 1 && shape.numel() != 1 ? x : broadcast_to(x, shape)).plain();
+  };
+  return {repeat(a), repeat(b)};
 }
 
 }  // namespace fanin

@@ -16,7 +16,8 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// The adjoint of broadcast_to: `dy` summed over the repeated dimensions, back to `shape`.
 Tensor sum_to(const Tensor& dy, const Shape& shape);
 
-/// Both operands of an element-wise operator with one shape and one layout, so that their raw elements line up.
+/// Both operands of an element-wise operator with one shape and one layout, so that their raw elements line up; only
+/// one of a single element is left unrepeated beside a larger (or empty) one.
 /// Throws ShapeError or DTypeError naming `op`.
 std::pair<Tensor, Tensor> line_up(std::string_view op, const Tensor& a, const Tensor& b);
 

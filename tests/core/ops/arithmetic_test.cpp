@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include "core/ops/broadcast.h"
+#include "core/ops/cast.h"
 #include "core/ops/mse_loss.h"
 #include "core/ops/unary.h"
+#include "core/storage.h"
 #include "tests/core/ops/expect.h"
 
 using namespace fanin;
@@ -40,6 +42,38 @@ TEST_CASE("arithmetic with numbers keeps dtype and gradient") {
   expect(x.grad(), {3}, {-0.75 - 4, -0.75 - 1, -0.75 - 0.25});
   CHECK((Tensor::zeros({2}, DType::bf16) * 2).dtype() == DType::bf16);
   expect(-x + 1, {3}, {0, -1, 5});
+}
+
+TEST_CASE("an operand of one element is not repeated in memory, forward or backward") {
+  Tensor x = Tensor::full({1 << 20}, 3);
+  x.requires_grad_();
+  const Tensor one = Tensor::full({1}, 2);
+  for (auto* op : {add, sub, mul, div}) {
+    for (const bool first : {false, true}) {
+      reset_peak_memory();
+      const std::size_t before = memory_use().live;
+      const Tensor y = first ? op(one, x) : op(x, one);
+      CHECK(y.shape() == x.shape());
+      CHECK(memory_use().peak < before + x.bytes() * 3 / 2);  // y; the operand repeated would be as much again
+    }
+  }
+  reset_peak_memory();
+  const std::size_t before = memory_use().live;
+  const Tensor dy = Tensor::full(x.shape(), 1);
+  backward(x * 2, dy);
+  CHECK(memory_use().peak < before + x.bytes() * 7 / 2);  // x · 2, dy and the gradient
+}
+
+TEST_CASE("an operand of one element keeps its side and the broadcast shape") {
+  const Tensor x = leaf({1, 2, 4}, {3});
+  expect(sub(leaf({8}, {1, 1}), x), {1, 3}, {7, 6, 4});
+  expect(div(leaf({8}, {}), x), {3}, {8, 4, 2});
+  expect(div(x, leaf({2}, {1})), {3}, {0.5, 1, 2});
+  expect(sub(leaf({8}, {1, 1}), leaf({3}, {1})), {1, 1}, {5});
+  CHECK(add(Tensor::zeros({0, 3}), Tensor::zeros({1})).shape() == Shape{0, 3});
+  const Tensor blocked = Tensor::full({1, 3, 2, 2}, 6).to({8});
+  CHECK((blocked + 1).layout().is_plain());
+  expect(sum_to(cast(blocked - 1, DType::f64), {}), {}, {60});
 }
 
 TEST_CASE("division by zero is infinite or NaN, and never leaks from the lanes of a blocked layout") {
