@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "core/dtype.h"
 #include "core/simd.h"
@@ -75,6 +76,22 @@ template <int L, Isa set>
   std::memcpy(to, &from, sizeof from);
 }
 
+/// Whether words of two bf16 side by side are multiplied at once: instructions of AVX512_BF16 do that.
+template <int L, Isa set>
+constexpr bool multiplies_pairs = names_instructions&& L == 16 && set == Isa::avx512_bf16;
+
+/// sum += a · b, of L words: an f32 each or, in pairs, two bf16 whose products are both added.
+template <int L, bool pairs, Isa set>
+[[gnu::always_inline]] inline void add_product(Lanes<L>& sum, const Lanes<L>& a, const Lanes<L>& b) {
+  if constexpr (pairs) {
+    Lanes<L> added = sum;
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(added) : "v"(a), "vm"(b));
+    sum = added;
+  } else {
+    fused<L, set>(sum, a, b, sum);
+  }
+}
+
 /// Rounds to nearest, ties to even, as bfloat16's constructor does.
 template <int L, Isa set>
 [[gnu::always_inline]] inline void store(bfloat16* to, const Lanes<L>& from) {
@@ -91,6 +108,37 @@ template <int L, Isa set>
   const Word result = (word & 0x7fffffffU) > 0x7f800000U ? (word >> 16) | 0x40U : rounded;
   half = __builtin_convertvector(result, typename LanesOf<L>::Half);
   std::memcpy(static_cast<void*>(to), &half, sizeof half);
+}
+
+/// Words of a[l] and b[l], side by side.
+template <int L, Isa set>
+[[gnu::always_inline]] inline void store_pairs(bfloat16* to, const Lanes<L>& a, const Lanes<L>& b) {
+  bfloat16 rounded[2 * L];
+  store<L, set>(rounded, a);
+  store<L, set>(rounded + L, b);
+  typename LanesOf<L>::Half low, high;
+  std::memcpy(&low, rounded, sizeof low);
+  std::memcpy(&high, rounded + L, sizeof high);
+  [&]<int... l>(std::integer_sequence<int, l...>) __attribute__((always_inline)) {
+    const auto words = __builtin_shufflevector(low, high, (l / 2 + l % 2 * L)...);
+    std::memcpy(static_cast<void*>(to), &words, sizeof words);
+  }
+  (std::make_integer_sequence<int, 2 * L>());
+}
+
+/// body.operator()<set>() for the best instruction set that kernels over L lanes of T make a difference for: registers
+/// of L lanes, and products of bf16. The caller has seen to it that this machine has it.
+template <int L, class T, class F>
+void with_registers(F&& body) {
+#if defined(__x86_64__)
+  if constexpr (L == 16 && sizeof(T) == 2) {
+    if (isa() == Isa::avx512_bf16) return detail::run_avx512_bf16(body);
+  }
+  if constexpr (L == 16) return detail::run_avx512(body);
+  if constexpr (L == 8) return detail::run_avx2(body);
+#else
+  detail::call<Isa::generic>(body);
+#endif
 }
 
 }  // namespace fanin

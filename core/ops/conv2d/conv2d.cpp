@@ -39,11 +39,17 @@ void check_channels(const Tensor& x, const Tensor& weight, Dim groups) {
         " a group, that is ", weight.dim(1) * groups, " channels in all");
 }
 
+/// Whether `weight` is what a bf16 convolution trains: its f32 original.
+bool is_master(const Tensor& weight, const Tensor& x) {
+  return x.dtype() == DType::bf16 && weight.dtype() == DType::f32;
+}
+
 Conv2dGeometry geometry_of(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& o) {
   check(x.defined() && x.rank() == 4, "conv2d: input must be [N, C, H, W], got ", x.shape());
   check(weight.defined() && weight.rank() == 4, "conv2d: weight must be [OC, IC/groups, KH, KW], got ", weight.shape());
-  check<DTypeError>(is_floating(x.dtype()) && x.dtype() == weight.dtype(), "conv2d: input is ", x.dtype(),
-                    ", weight is ", weight.dtype(), "; both must be the same floating dtype");
+  check<DTypeError>(is_floating(x.dtype()) && (x.dtype() == weight.dtype() || is_master(weight, x)),
+                    "conv2d: input is ", x.dtype(), ", weight is ", weight.dtype(),
+                    "; both must be the same floating dtype, or the weight f32 where the input is bf16");
   check_options(o);
   check(all_within(1, {weight.dim(2), weight.dim(3)}), "conv2d: kernel must be from 1 to below 2³¹, got ",
         Size2(weight.dim(2), weight.dim(3)));
@@ -141,9 +147,9 @@ void apply(const Conv2dTail& tail, Tensor& y) {
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options, Tensor addend) {
-  if (wants_bf16(x, weight))
-    return conv2d(cast(x, DType::bf16), cast(weight, DType::bf16), bias, options,
-                  addend.defined() ? cast(addend, DType::bf16) : Tensor());
+  const auto is_f32 = [](const Tensor& t) { return t.defined() && t.dtype() == DType::f32; };
+  if (wants_bf16(x, weight) && (is_f32(x) || is_f32(addend)))  // the kernels take the weight as it is
+    return conv2d(cast(x, DType::bf16), weight, bias, options, addend.defined() ? cast(addend, DType::bf16) : Tensor());
   const Conv2dGeometry g = geometry_of(x, weight, bias, options);
   Tensors inputs{x, weight, bias};
   Conv2dTail tail{.addend = addend.detach(), .into_addend = false, .relu = options.relu};
@@ -157,18 +163,19 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   const Tensor y = verified(
       "conv2d", {&x, &w, &bias, &tail.addend}, kernels, reference::conv2d,
       [&](const Conv2dKernels& k) { return run_forward(k, g, x, w, bias, tail); }, "output");
-  return record(
-      {"conv2d", attributes_of(g, options.relu), name_of(kernels.backend)}, y, inputs,
-      [g, &kernels, sx = Saved(x), sw = Saved(weight), sy = options.relu ? Saved(y) : Saved(),
-       bias_dtype = bias.dtype(), adds = inputs.size() > 3](const Tensor& dy, Needs needs) mutable -> Tensors {
-        const Tensor d = sy.defined() ? relu_gradient(dy, sy.get()) : dy;
-        // The weight's first: x is gone before dx is made.
-        Tensor dw = needs[1] ? weight_gradient(kernels, g, d, std::exchange(sx, {}).get()) : Tensor();
-        Tensors gradients{needs[0] ? input_gradient(kernels, g, d, sw.get().plain()) : Tensor(), std::move(dw),
-                          needs[2] ? bias_gradient(d, bias_dtype) : Tensor()};
-        if (adds) gradients.push_back(needs[3] ? d : Tensor());
-        return gradients;
-      });
+  return record({"conv2d", attributes_of(g, options.relu), name_of(kernels.backend)}, y, inputs,
+                [g, &kernels, sx = Saved(x), sw = Saved(weight), sy = options.relu ? Saved(y) : Saved(),
+                 weight_dtype = weight.dtype(), bias_dtype = bias.dtype(),
+                 adds = inputs.size() > 3](const Tensor& dy, Needs needs) mutable -> Tensors {
+                  const Tensor d = sy.defined() ? relu_gradient(dy, sy.get()) : dy;
+                  // The weight's first: x is gone before dx is made.
+                  Tensor dw = needs[1] ? weight_gradient(kernels, g, d, std::exchange(sx, {}).get()).as(weight_dtype)
+                                       : Tensor();
+                  Tensors gradients{needs[0] ? input_gradient(kernels, g, d, sw.get().plain()) : Tensor(),
+                                    std::move(dw), needs[2] ? bias_gradient(d, bias_dtype) : Tensor()};
+                  if (adds) gradients.push_back(needs[3] ? d : Tensor());
+                  return gradients;
+                });
 }
 
 namespace {

@@ -18,7 +18,7 @@ struct Conv2dOptions {
 ///                   over i, r, s;  g = ⌊o / (OC/G)⌋;  S stride, P padding, D dilation, each for its own axis
 ///
 /// x       [N, IC, IH, IW]          f32, f64 or bf16; any layout
-/// weight  [OC, IC/G, KH, KW]       same dtype as x
+/// weight  [OC, IC/G, KH, KW]       same dtype as x; where x is bf16 also f32, rounded by the kernel
 /// bias    [OC] or undefined        f32 where x is bf16, else same dtype
 /// addend  a, [N, OC, OH, OW] or undefined, same dtype as x; any layout. Moved in as the only handle of its bytes, it
 ///         is where the result is written: the tail of a residual block then costs no pass of its own

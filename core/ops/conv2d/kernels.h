@@ -26,7 +26,9 @@ void apply(const Conv2dTail& tail, Tensor& y);
 
 /// One way to compute a convolution. All directions are required: a backend that cannot train is not a backend.
 /// A kernel allocates its result, in the layout it wants, and writes every element; it never sees autograd. Operands
-/// come in any layout. Weights and bias, and their gradients, are plain.
+/// come in any layout. Weights and bias, and their gradients, are plain. Where x is bf16, weights may be f32, which the
+/// kernel rounds as it takes them, and the gradient of the weights is f32: sums over batch and positions, never rounded
+/// on the way.
 class Conv2dKernels final {
  public:
   using Supports = bool (*)(const Conv2dGeometry&, DType);
@@ -59,7 +61,7 @@ extern const Conv2dKernels conv2d;  // f32 and bf16; writes blocked layouts
 }
 namespace simd {
 extern const Conv2dKernels conv2d;    // own vector code for 3×3 in groups of 4 or 8 channels, f32 and bf16
-extern const Conv2dKernels winograd;  // 3×3 at stride 1 in f32, 64 to 256 channels a group: fewer multiplications
+extern const Conv2dKernels winograd;  // 3×3 at stride 1, up to 256 channels a group, f32 and bf16
 }  // namespace simd
 
 /// Fastest first; the last one accepts everything.

@@ -95,7 +95,8 @@ struct Extras {
   bool bias = false, addend = false, relu = false;
 };
 
-Convolution make_convolution(const Conv2dGeometry& g, DType dtype, Direction direction, Extras with) {
+Convolution make_convolution(const Conv2dGeometry& g, DType dtype, DType weight_dtype, Direction direction,
+                             Extras with) {
   Convolution c;
   c.plan = make_plan(g, dtype, direction);
   const Plan& p = c.plan;
@@ -103,7 +104,7 @@ Convolution make_convolution(const Conv2dGeometry& g, DType dtype, Direction dir
   c.y = describe({g.N, p.OC, g.OH, g.OW}, dtype, p.y);
   const Dims weight = p.G > 1 ? Dims{p.G, p.OC / p.G, p.IC / p.G, g.KH, g.KW} : Dims{p.OC, p.IC, g.KH, g.KW};
   c.bias = with.bias ? row_major({p.OC}, DType::f32) : Desc();
-  c.plain_weight = row_major(weight, dtype);
+  c.plain_weight = row_major(weight, weight_dtype);
 
   const Dims strides{g.stride.h, g.stride.w};
   // Between the taps of one tap there is nothing: said so, because oneDNN has fewer kernels for dilation.
@@ -148,7 +149,8 @@ RecentlyUsed<Convolution>& convolutions() {
   return cache;
 }
 
-const Convolution& convolution(const Conv2dGeometry& g, DType dtype, Direction direction, Extras with = {}) {
+const Convolution& convolution(const Conv2dGeometry& g, DType dtype, DType weight_dtype, Direction direction,
+                               Extras with = {}) {
   const std::vector<Dim> key{g.N,
                              g.G,
                              g.IC,
@@ -166,10 +168,11 @@ const Convolution& convolution(const Conv2dGeometry& g, DType dtype, Direction d
                              g.dilation.h,
                              g.dilation.w,
                              static_cast<Dim>(dtype),
+                             static_cast<Dim>(weight_dtype),
                              static_cast<Dim>(direction),
                              with.bias + 2 * with.addend + 4 * with.relu,
                              threads()};
-  return convolutions().get(key, [&] { return make_convolution(g, dtype, direction, with); });
+  return convolutions().get(key, [&] { return make_convolution(g, dtype, weight_dtype, direction, with); });
 }
 
 bool as_it_is(const Conv2dGeometry& g, const Plan& plan) {
@@ -273,7 +276,7 @@ Tensor forward_fused(const Conv2dGeometry& g, const Tensor& x, const Tensor& wei
                      const Conv2dTail& tail) {
   return guarded(g, [&] {
     const Extras extras{bias.defined(), tail.addend.defined(), tail.relu};
-    const Convolution& c = convolution(g, x.dtype(), Direction::forward, extras);
+    const Convolution& c = convolution(g, x.dtype(), weight.dtype(), Direction::forward, extras);
     if (c.is_reference) {
       Tensor y = by_blas(blas::conv2d.forward, g, x.dtype(), x, weight, bias).to(c.plan.y);
       apply(tail, y);
@@ -298,7 +301,7 @@ Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, c
 
 Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& weight) {
   return guarded(g, [&] {
-    const Convolution& c = convolution(g, dy.dtype(), Direction::backward_input);
+    const Convolution& c = convolution(g, dy.dtype(), weight.dtype(), Direction::backward_input);
     if (c.is_reference) return by_blas(blas::conv2d.backward_input, g, dy.dtype(), dy, weight).to(c.plan.x);
     const Tensor gradient = dy.to(c.plan.y);
     const Tensor working = working_copy(g, c, Direction::backward_input, weight);
@@ -312,12 +315,12 @@ Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& w
 
 Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
   return guarded(g, [&] {
-    const Convolution& c = convolution(g, dy.dtype(), Direction::backward_weight);
-    if (c.is_reference) return by_blas(blas::conv2d.backward_weight, g, dy.dtype(), dy, x);
+    const Convolution& c = convolution(g, dy.dtype(), DType::f32, Direction::backward_weight);
+    if (c.is_reference) return by_blas(blas::conv2d.backward_weight, g, DType::f32, dy, x);
     const Tensor gradient = dy.to(c.plan.y);
     const Tensor source = x.to(c.plan.x);
     const bool direct = c.weight == c.plain_weight;
-    Tensor dw = Tensor::empty(packed_shape(g, c.plan), dy.dtype());
+    Tensor dw = Tensor::empty(packed_shape(g, c.plan));
     Tensor made = direct ? dw : buffer(c.weight);
     c.primitive.run({{DNNL_ARG_DIFF_DST, input(c.y, gradient)},
                      {DNNL_ARG_SRC, input(c.x, source)},
@@ -330,9 +333,9 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
 }  // namespace
 
 ConvolutionPlan conv2d_plan(const Conv2dGeometry& g, DType dtype) {
-  const Convolution& first = convolution(g, dtype, Direction::forward);
-  return {first.implementation, convolution(g, dtype, Direction::backward_input).implementation,
-          convolution(g, dtype, Direction::backward_weight).implementation, first.plan.G, first.plan.y};
+  const Convolution& first = convolution(g, dtype, dtype, Direction::forward);
+  return {first.implementation, convolution(g, dtype, dtype, Direction::backward_input).implementation,
+          convolution(g, dtype, DType::f32, Direction::backward_weight).implementation, first.plan.G, first.plan.y};
 }
 
 ConvolutionCaches conv2d_caches() { return {convolutions().size(), working_copies().size()}; }

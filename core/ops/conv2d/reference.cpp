@@ -26,12 +26,13 @@ void for_each_tap(const Conv2dGeometry& g, Dim h, Dim w, F&& f) {
 
 Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor in = x.plain();
+  const Tensor kernels = weight.as(x.dtype());
   const Tensor b = bias.defined() ? bias.as(x.dtype() == DType::f64 ? DType::f64 : DType::f32) : Tensor();
   Tensor y = Tensor::empty({g.N, g.OC, g.OH, g.OW}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
     using C = compute_t<T>;
     const T* px = in.data<T>().data();
-    const T* pw = weight.data<T>().data();
+    const T* pw = kernels.data<T>().data();
     T* py = y.mutable_data<T>().data();
     const C* pb = b.defined() ? b.data<C>().data() : nullptr;
     const Dim ICG = g.IC / g.G;
@@ -57,11 +58,12 @@ Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, c
 
 Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& weight) {
   const Tensor dout = dy.plain();
+  const Tensor kernels = weight.as(dy.dtype());
   Tensor dx = Tensor::empty({g.N, g.IC, g.IH, g.IW}, dy.dtype());
   dispatch(dy.dtype(), [&]<class T>() {
     using C = compute_t<T>;
     const T* pdy = dout.data<T>().data();
-    const T* pw = weight.data<T>().data();
+    const T* pw = kernels.data<T>().data();
     T* pdx = dx.mutable_data<T>().data();
     const Dim ICG = g.IC / g.G;
     const Dim OCG = g.OC / g.G;
@@ -90,12 +92,12 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
   const Tensor dout = dy.plain();
   const Tensor in = x.plain();
   const Dim ICG = g.IC / g.G;
-  Tensor dw = Tensor::empty({g.OC, ICG, g.KH, g.KW}, x.dtype());
+  Tensor dw = Tensor::empty({g.OC, ICG, g.KH, g.KW}, x.dtype() == DType::f64 ? DType::f64 : DType::f32);
   dispatch(x.dtype(), [&]<class T>() {
     using C = compute_t<T>;
     const T* pdy = dout.data<T>().data();
     const T* px = in.data<T>().data();
-    T* pdw = dw.mutable_data<T>().data();
+    C* pdw = dw.mutable_data<C>().data();
     parallel_for(g.OC * ICG, grain_for(g.N * g.KH * g.KW * g.OH * g.OW), [&](Dim begin, Dim end) {
       std::vector<C> taps(static_cast<std::size_t>(g.KH * g.KW));
       for (Dim oi = begin; oi < end; ++oi) {
@@ -111,7 +113,7 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
                 taps[static_cast<std::size_t>(tap)] += static_cast<C>(from[h * g.OW + w]) * static_cast<C>(plane[at]);
               });
         }
-        std::ranges::transform(taps, pdw + oi * g.KH * g.KW, [](C v) { return static_cast<T>(v); });
+        std::ranges::copy(taps, pdw + oi * g.KH * g.KW);
       }
     });
   });

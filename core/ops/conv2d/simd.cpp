@@ -33,7 +33,7 @@ struct Words {
 };
 
 template <int L, Isa set, class T>
-constexpr bool in_pairs = names_instructions&& L == 16 && set == Isa::avx512_bf16&& std::is_same_v<T, bfloat16>;
+constexpr bool in_pairs = multiplies_pairs<L, set>&& std::is_same_v<T, bfloat16>;
 
 /// f(0), f(1), …, f(count − 1), each with its number known when compiled.
 template <int count, class F>
@@ -73,18 +73,6 @@ template <int L, int i>
   (std::make_integer_sequence<int, L>());
 }
 
-/// sum += a · b, of words.
-template <int L, bool pairs, Isa set>
-[[gnu::always_inline]] inline void multiply(Lanes<L>& sum, const Lanes<L>& a, const Lanes<L>& b) {
-  if constexpr (pairs) {
-    Lanes<L> added = sum;
-    __asm__("vdpbf16ps %2, %1, %0" : "+v"(added) : "v"(a), "vm"(b));
-    sum = added;
-  } else {
-    fused<L, set>(sum, a, b, sum);
-  }
-}
-
 /// What is one image's block of channels, [H, W, L], with zeros around it.
 template <int L, class T>
 struct Plane {
@@ -117,7 +105,7 @@ template <int L, int group, int width, Isa set, class T>
           spread<L, i>(channel, v);
           unrolled<K>([&](auto kw) __attribute__((always_inline)) {
             constexpr int o = at - kw;
-            if constexpr (o >= 0 && o < width) multiply<L, pairs, set>(sums[o], channel, w[kw][i]);
+            if constexpr (o >= 0 && o < width) add_product<L, pairs, set>(sums[o], channel, w[kw][i]);
           });
         });
       });
@@ -167,7 +155,7 @@ template <int L, int group, Isa set, class T>
           unrolled<W::part>([&](auto i) __attribute__((always_inline)) {
             Lanes<L> channel;
             spread<L, i>(channel, v);
-            for (int kw = 0; kw < K; ++kw) multiply<L, false, set>(w[kw][i], channel, g[kw]);
+            for (int kw = 0; kw < K; ++kw) add_product<L, false, set>(w[kw][i], channel, g[kw]);
           });
         }
       }
@@ -295,20 +283,20 @@ Tensor run(const Conv2dGeometry& g, const Tensor& x, const Packed& weights, cons
 }
 
 Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return run(g, x, pack(g, weight, false), bias, false, g.padding, g.OH, g.OW);
+  return run(g, x, pack(g, weight.as(x.dtype()), false), bias, false, g.padding, g.OH, g.OW);
 }
 
 Tensor forward_fused(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const Conv2dTail& tail) {
   const bool relu = tail.relu && !tail.addend.defined();
-  Tensor y = run(g, x, pack(g, weight, false), bias, relu, g.padding, g.OH, g.OW);
+  Tensor y = run(g, x, pack(g, weight.as(x.dtype()), false), bias, relu, g.padding, g.OH, g.OW);
   if (tail.addend.defined()) apply(tail, y);
   return y;
 }
 
 Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& weight) {
   const Size2 padding(K - 1 - g.padding.h, K - 1 - g.padding.w);
-  return run(g, dy, pack(g, weight, true), {}, false, padding, g.IH, g.IW);
+  return run(g, dy, pack(g, weight.as(dy.dtype()), true), {}, false, padding, g.IH, g.IW);
 }
 
 Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
@@ -339,7 +327,7 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
       }
     });
   });
-  return dw.as(dy.dtype());
+  return dw;
 }
 
 }  // namespace

@@ -1,175 +1,119 @@
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "core/backends/layouts.h"
-#include "core/lanes.h"
 #include "core/ops/conv2d/kernels.h"
+#include "core/ops/conv2d/products.h"
+#include "core/ops/conv2d/winograd_tiles.h"
 #include "core/ops/conv2d/working_copies.h"
 #include "core/simd.h"
 #include "core/threads.h"
 
-// 3×3 convolutions at stride 1 by Winograd's F(2×2, 3×3): tiles of 2×2 outputs are computed from 4×4 inputs d as
-//   Aᵀ [ Σ over input channels of (G g Gᵀ) ⊙ (Bᵀ d B) ] A
-// with 16 multiplications a channel instead of 36: 16 matrix products, tiles × input channels times input × output
-// channels. oneDNN's direct kernels run at the machine's peak in f32, so that only fewer multiplications are faster.
-// Rounding errors are those of a direct convolution; a NaN or infinity reaches the whole tile.
+// 3×3 convolutions at stride 1 by Winograd's F(2×2, 3×3) and, for the gradient of the weights, F(3×3, 2×2): tiles of
+// 2×2 outputs and 4×4 inputs are transformed, and what is a convolution there is a product of two numbers a place: 16
+// multiplications a channel instead of 36, in 16 matrix products. oneDNN's direct kernels run at the machine's peak, so
+// that only fewer multiplications are faster. Rounding errors in f32 are those of a direct convolution. In bf16 the
+// transformed tiles are rounded once more than a direct convolution's operands; sums are f32. A NaN or infinity
+// reaches the whole tile.
 // Source: Lavin and Gray 2016 (arXiv:1509.09308).
 
 namespace fanin::simd {
 
 namespace {
 
-constexpr int places = 16;  // of a transformed tile
+/// bf16 is multiplied in pairs: of input channels, or of tiles where tiles are summed over.
+template <class T>
+constexpr bool in_pairs = std::is_same_v<T, bfloat16>;
+template <class T>
+constexpr Dim word_size = in_pairs<T> ? 2 : 1;
 
-/// L lanes; tiles and vectors of outputs that one pass over the input channels computes.
-template <int L>
-struct Panel {
-  static constexpr int tiles = L == 16 ? 4 : 2;
-  static constexpr int vectors = 4;
-  static constexpr int width = vectors * L;
-};
-
-template <int L, Isa set>
-[[gnu::always_inline]] inline void multiply(const float* v, const float* u, float* m, Dim tiles, Dim I, Dim O) {
-  using P = Panel<L>;
-  for (Dim o = 0; o < O; o += P::width, u += I * P::width)
-    for (Dim t = 0; t < tiles; t += P::tiles) {
-      Lanes<L> sums[P::tiles][P::vectors] = {};
-      const float* row = v + t * I;
-      for (Dim i = 0; i < I; ++i) {
-        Lanes<L> w[P::vectors];
-        for (int n = 0; n < P::vectors; ++n) load<L, set>(w[n], u + i * P::width + n * L);
-        for (int r = 0; r < P::tiles; ++r) {
-          const Lanes<L> value = row[r * I + i] - Lanes<L>{};
-          for (int n = 0; n < P::vectors; ++n) fused<L, set>(sums[r][n], value, w[n], sums[r][n]);
-        }
-      }
-      for (int r = 0; r < P::tiles; ++r)
-        for (int n = 0; n < P::vectors; ++n) store<L, set>(m + (t + r) * O + o + n * L, sums[r][n]);
-    }
+template <class T>
+const float* as_words(const T* elements) {
+  return reinterpret_cast<const float*>(elements);
 }
 
-/// Bᵀ d B of one tile and L channels; `to` steps by `step` from place to place.
-template <int L, Isa set>
-[[gnu::always_inline]] inline void transform_input(const Lanes<L> (&d)[4][4], float* to, Dim step) {
-  Lanes<L> rows[4][4];
-  for (int w = 0; w < 4; ++w) {
-    rows[0][w] = d[0][w] - d[2][w];
-    rows[1][w] = d[1][w] + d[2][w];
-    rows[2][w] = d[2][w] - d[1][w];
-    rows[3][w] = d[1][w] - d[3][w];
-  }
-  for (int h = 0; h < 4; ++h) {
-    store<L, set>(to + (4 * h + 0) * step, rows[h][0] - rows[h][2]);
-    store<L, set>(to + (4 * h + 1) * step, rows[h][1] + rows[h][2]);
-    store<L, set>(to + (4 * h + 2) * step, rows[h][2] - rows[h][1]);
-    store<L, set>(to + (4 * h + 3) * step, rows[h][1] - rows[h][3]);
-  }
+Layout layout_of(const Conv2dGeometry& g, DType dtype) {
+  return onednn::preferred_layout(dtype, {g.N, g.OC, g.OH, g.OW});
 }
-
-/// y = Aᵀ m A.
-template <int L, Isa set>
-[[gnu::always_inline]] inline void transform_output(const float* m, Dim step, Lanes<L> (&y)[2][2]) {
-  Lanes<L> rows[2][4];
-  for (int w = 0; w < 4; ++w) {
-    Lanes<L> a, b, c, d;
-    load<L, set>(a, m + w * step);
-    load<L, set>(b, m + (4 + w) * step);
-    load<L, set>(c, m + (8 + w) * step);
-    load<L, set>(d, m + (12 + w) * step);
-    rows[0][w] = a + b + c;
-    rows[1][w] = b - c - d;
-  }
-  for (int h = 0; h < 2; ++h) {
-    y[h][0] = rows[h][0] + rows[h][1] + rows[h][2];
-    y[h][1] = rows[h][1] - rows[h][2] - rows[h][3];
-  }
-}
-
-/// What the loops need of one image's group of channels, in blocks of L.
-template <int L>
-struct Image {
-  const float* x;
-  const float* addend;  // or null
-  float* y;
-  const float* bias;
-  Dim H, W, OH, OW, I, O;
-  Size2 padding;
-  bool relu;
-};
-
-template <int L, Isa set>
-[[gnu::always_inline]] inline void gather(const Image<L>& p, Dim first, Dim count, Dim across, float* v, Dim step) {
-  for (Dim t = 0; t < count; ++t) {
-    const Dim ih = (first + t) / across * 2 - p.padding.h;
-    const Dim iw = (first + t) % across * 2 - p.padding.w;
-    for (Dim b = 0; b < p.I / L; ++b) {
-      Lanes<L> d[4][4] = {};
-      for (Dim h = std::max<Dim>(0, -ih); h < std::min<Dim>(4, p.H - ih); ++h)
-        for (Dim w = std::max<Dim>(0, -iw); w < std::min<Dim>(4, p.W - iw); ++w)
-          load<L, set>(d[h][w], p.x + ((b * p.H + ih + h) * p.W + iw + w) * L);
-      transform_input<L, set>(d, v + t * p.I + b * L, step);
-    }
-  }
-}
-
-template <int L, Isa set>
-[[gnu::always_inline]] inline void scatter(const Image<L>& p, Dim first, Dim count, Dim across, const float* m,
-                                           Dim step) {
-  const Lanes<L> zero = {};
-  for (Dim t = 0; t < count; ++t) {
-    const Dim oh = (first + t) / across * 2;
-    const Dim ow = (first + t) % across * 2;
-    for (Dim b = 0; b < p.O / L; ++b) {
-      Lanes<L> y[2][2], bias;
-      transform_output<L, set>(m + t * p.O + b * L, step, y);
-      load<L, set>(bias, p.bias + b * L);
-      for (Dim h = 0; h < std::min<Dim>(2, p.OH - oh); ++h)
-        for (Dim w = 0; w < std::min<Dim>(2, p.OW - ow); ++w) {
-          const Dim at = ((b * p.OH + oh + h) * p.OW + ow + w) * L;
-          Lanes<L> value = y[h][w] + bias;
-          if (p.addend != nullptr) {
-            Lanes<L> more;
-            load<L, set>(more, p.addend + at);
-            value += more;
-          }
-          if (p.relu) value = value < 0 ? zero : value;  // keeps NaN
-          store<L, set>(p.y + at, value);
-        }
-    }
-  }
-}
-
-Layout layout_of(const Conv2dGeometry& g) { return onednn::preferred_layout(DType::f32, {g.N, g.OC, g.OH, g.OW}); }
 
 bool supports(const Conv2dGeometry& g, DType dtype) {
-  if (dtype != DType::f32 || g.KH != 3 || g.KW != 3 || g.stride != Size2(1) || g.dilation != Size2(1) ||
-      g.padding.h > 2 || g.padding.w > 2 || g.N == 0)
+  if (g.KH != 3 || g.KW != 3 || g.stride != Size2(1) || g.dilation != Size2(1) || g.padding.h > 2 || g.padding.w > 2 ||
+      g.N == 0 || g.IC > (Dim{1} << 20) || g.OC > (Dim{1} << 20))
     return false;
-  const Dim L = layout_of(g).block;
-  if (!(L == 16 && isa() >= Isa::avx512) && !(L == 8 && isa() >= Isa::avx2)) return false;
+  const Dim L = layout_of(g, dtype).block;
+  const bool has_instructions =
+      dtype == DType::f32
+          ? (L == 16 && isa() >= Isa::avx512) || (L == 8 && isa() >= Isa::avx2)
+          : dtype == DType::bf16 && multiplies_pairs<16, Isa::avx512_bf16> && L == 16 && isa() >= Isa::avx512_bf16;
   const Dim I = g.IC / g.G;
   const Dim O = g.OC / g.G;
-  return I % (4 * L) == 0 && O % (4 * L) == 0 && I <= 256 && O <= 256 && onednn::conv2d.supports(g, dtype);
+  return has_instructions && I % L == 0 && O % L == 0 && I >= 32 && O >= 32 && I <= 256 && O <= 256;
 }
 
-/// G g Gᵀ of all weights, as [G, places, O / width, I, width], by panels of `width` output channels. `turned`: for the
-/// gradient of the input, from output channels to input channels, the kernel turned by half.
+/// f.operator()<L, T>() for what `supports` lets in.
+template <class F>
+void specialise(const Conv2dGeometry& g, DType dtype, F&& f) {
+  if (dtype == DType::bf16)
+    f.template operator()<16, bfloat16>();
+  else if (layout_of(g, dtype).block == 16)
+    f.template operator()<16, float>();
+  else
+    f.template operator()<8, float>();
+}
+
+/// f.operator()<vectors>() for the widest panels that `C` channels can be cut into.
+template <int L, class F>
+[[gnu::always_inline]] inline void by_panels(Dim C, F&& f) {
+  if (C % (4 * L) == 0)
+    f.template operator()<4>();
+  else if (C % (2 * L) == 0)
+    f.template operator()<2>();
+  else
+    f.template operator()<1>();
+}
+
 template <int L>
+Dim panel_width(Dim C) {
+  return C % (4 * L) == 0 ? 4 * L : C % (2 * L) == 0 ? 2 * L : L;
+}
+
+/// Body of a loop that is compiled for the registers it needs.
+template <int L, class T, class F>
+void compiled(F&& body) {
+  with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
+    if constexpr (!in_pairs<T> || multiplies_pairs<L, set>) body.template operator()<set>();
+  });
+}
+
+/// How many tiles are taken at once: what a tile's `bytes` add up to is to stay in the second-level cache. Measured:
+/// 320 KiB for the way forward; twice that where the sums, which are read and written once a chunk, are large.
+Dim chunk_of(Dim tiles, Dim bytes, Dim cache) {
+  return std::min((tiles + 7) / 8 * 8, std::max<Dim>(8, cache / bytes / 8 * 8));
+}
+
+/// From place to place: no power of two, or all places of a tile would want the same few lines of the cache.
+Dim step_of(Dim chunk, Dim C) { return chunk * C + 32; }
+
+/// G g Gᵀ of all weights, by panels of output channels: [G, O / width, places, I, width], in bf16 words of two input
+/// channels. `turned`: for the gradient of the input, from output channels to input channels, the kernel turned by
+/// half.
+template <int L, class T>
 Tensor transform(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
-  constexpr int width = Panel<L>::width;
   constexpr int some = 8;  // input channels at a time, so that reads and writes run along cache lines
   const Dim I = (turned ? g.OC : g.IC) / g.G;
   const Dim O = (turned ? g.IC : g.OC) / g.G;
-  Tensor u = Tensor::empty({g.G, places, O / width, I, width});
-  const float* const from = weight.data<float>().data();
-  float* const to = u.mutable_data<float>().data();
+  const Dim width = panel_width<L>(O);
+  Tensor u = Tensor::empty({g.G, O / width, places, I, width}, dtype_of<T>);
+  const Tensor source = weight.as(DType::f32);
+  const float* const from = source.data<float>().data();
+  T* const to = u.mutable_data<T>().data();
   parallel_for(g.G * O / width * I / some, 1, [&](Dim begin, Dim end) {
     for (Dim at = begin * some; at < end * some; at += some) {
       const Dim i = at % I;
       const Dim panel = at / I % (O / width);
       const Dim group = at / I / (O / width);
-      float k[some][3][3][width];
+      float kernels[some][9][4 * L];
       for (Dim outer = 0; outer < (turned ? some : width); ++outer)
         for (Dim inner = 0; inner < (turned ? width : some); ++inner) {
           const Dim j = turned ? outer : inner;
@@ -177,105 +121,143 @@ Tensor transform(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
           const Dim out = panel * width + o;
           const float* const kernel =
               from + (turned ? (group * I + i + j) * O + out : (group * O + out) * I + i + j) * 9;
-          for (int tap = 0; tap < 9; ++tap) k[j][tap / 3][tap % 3][o] = kernel[turned ? 8 - tap : tap];
+          for (int tap = 0; tap < 9; ++tap) kernels[j][tap][o] = kernel[turned ? 8 - tap : tap];
         }
-      float* const matrices = to + ((group * places * (O / width) + panel) * I + i) * width;
-      vectorized([&]() __attribute__((always_inline)) {
-        for (int h = 0; h < 4; ++h) {
-          // Row h of G: the first or the last tap, or half of all with the middle one added or taken away.
-          const float outer = h == 1 || h == 2 ? 0.5F : 0.0F;
-          const float a = h == 0 ? 1 : outer;
-          const float b = h == 1 ? outer : -outer;
-          const float c = h == 3 ? 1 : outer;
-          float* const row = matrices + 4 * h * O * I;
-          for (int j = 0; j < some; ++j)
-            for (int o = 0; o < width; ++o) {
-              const auto tap = [&](int w) __attribute__((always_inline)) {
-                return a * k[j][0][w][o] + b * k[j][1][w][o] + c * k[j][2][w][o];
-              };
-              const float l = tap(0), m = tap(1), r = tap(2);
-              const Dim e = j * width + o;
-              row[e] = l;
-              row[O * I + e] = (l + m + r) * 0.5F;
-              row[2 * O * I + e] = (l - m + r) * 0.5F;
-              row[3 * O * I + e] = r;
-            }
-        }
+      T* const matrices = to + ((group * (O / width) + panel) * places * I + i) * width;
+      compiled<L, T>([&]<Isa set>() __attribute__((always_inline)) {
+        store_tiles<L, in_pairs<T>, set>(
+            some, width, matrices, I * width, [&](Dim j, Dim b, Tile<L> & tile) __attribute__((always_inline)) {
+              for (int tap = 0; tap < 9; ++tap) load<L, set>(tile[tap / 3 * 4 + tap % 3], kernels[j][tap] + b * L);
+              for (const int unused : {3, 7, 11, 12, 13, 14, 15}) tile[unused] = Lanes<L>{};
+              transform_weight<L>(tile);
+            });
       });
     }
   });
   return u;
 }
 
-Tensor transformed(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
-  thread_local WorkingCopies<Dim> copies(256);
-  const Dim L = layout_of(g).block;
-  return copies.get(weight, {g.G, turned}, L,
-                    [&] { return L == 16 ? transform<16>(g, weight, turned) : transform<8>(g, weight, turned); });
+Tensor transformed(const Conv2dGeometry& g, DType dtype, const Tensor& weight, bool turned) {
+  thread_local WorkingCopies<DType> copies(256);
+  return copies.get(weight, {g.G, turned, layout_of(g, dtype).block}, dtype, [&] {
+    Tensor u;
+    specialise(g, dtype, [&]<int L, class T>() { u = transform<L, T>(g, weight, turned); });
+    return u;
+  });
+}
+
+/// What is made of the products of a chunk of tiles.
+template <class T>
+struct Results {
+  Images<T> y;
+  const T* addend;  // as y lies, or null
+  const float* bias;
+  bool relu;
+};
+
+template <int L, Isa set, class T>
+[[gnu::always_inline]] inline void scatter(const Results<T> to, const Tiling tiles, Dim first, Dim count,
+                                           const float* m, Dim step) {
+  const Lanes<L> zero = {};
+  const Images<T>& y = to.y;
+  for (Dim t = 0; t < count; ++t) {
+    const Corner at(tiles, first + t, 0);
+    for (Dim b = 0; b < y.C / L; ++b) {
+      Tile<L> tile;
+      for (int p = 0; p < places; ++p) load<L, set>(tile[p], m + p * step + t * y.C + b * L);
+      transform_output<L>(tile);
+      Lanes<L> bias;
+      load<L, set>(bias, to.bias + b * L);
+      const Dim base = at.n * y.from_image + b * y.H * y.W * L;
+      for (int h = 0; h < 2; ++h)
+        for (int w = 0; w < 2; ++w) {
+          if (at.h + h >= y.H || at.w + w >= y.W) continue;
+          const Dim pixel = base + ((at.h + h) * y.W + at.w + w) * L;
+          Lanes<L> value = tile[4 * h + w] + bias;
+          if (to.addend != nullptr) {
+            Lanes<L> more;
+            load<L, set>(more, to.addend + pixel);
+            value += more;
+          }
+          if (to.relu) value = value < 0 ? zero : value;  // keeps NaN
+          store<L, set>(y.pixels + pixel, value);
+        }
+    }
+  }
 }
 
 /// x [N, G·I, H, W] with transformed weights u to [N, G·O, OH, OW], both in blocks.
-Tensor run(const Conv2dGeometry& g, const Tensor& x, const Tensor& u, const Tensor& bias, Size2 padding, Dim OH, Dim OW,
-           const Conv2dTail& tail) {
-  const Layout layout = layout_of(g);
+template <int L, class T>
+void run(const Conv2dGeometry& g, const Tensor& x, const Tensor& u, const Tensor& bias, Size2 padding, Tensor& y,
+         const Tensor& addend, bool relu) {
+  const Dim I = u.dim(3);
+  const Dim width = u.dim(4);
+  const Dim O = u.dim(1) * width;
+  const Dim pixels_in = x.shape().numel_from(2);
+  const Dim pixels_out = y.shape().numel_from(2);
+  const T* const px = x.raw<T>().data();
+  const T* const pu = u.raw<T>().data();
+  const T* const pa = addend.defined() ? addend.raw<T>().data() : nullptr;
+  T* const py = y.mutable_raw<T>().data();
+  const Tensor b = bias.defined() ? bias.as(DType::f32) : Tensor::zeros({O * g.G});
+  const float* const pb = b.data<float>().data();
+  const Tiling tiling(y.dim(2), y.dim(3));
+  const Dim tiles = g.N * tiling.per_image;
+  const Dim bytes = places * (I * static_cast<Dim>(sizeof(T)) + O * static_cast<Dim>(sizeof(float)));
+  const Dim chunk = chunk_of(tiles, bytes, Dim{320} << 10);
+  const Dim chunks = (tiles + chunk - 1) / chunk;
+  const Dim in_step = step_of(chunk, I);
+  const Dim out_step = step_of(chunk, O);
+  parallel_for(g.G * chunks, grain_for(chunk * I * O), [&](Dim begin, Dim end) {
+    Tensor inputs = Tensor::zeros({places, in_step}, dtype_of<T>);  // rows beyond the last tile are multiplied, too
+    Tensor outputs = Tensor::empty({places, out_step});
+    T* const v = inputs.mutable_data<T>().data();
+    float* const m = outputs.mutable_data<float>().data();
+    for (Dim task = begin; task < end; ++task) {
+      const Dim group = task / chunks;
+      const Dim first = task % chunks * chunk;
+      const Dim count = std::min(chunk, tiles - first);
+      const Images<const T> from{px + group * I * pixels_in, g.G * I * pixels_in, I, x.dim(2), x.dim(3)};
+      const Images<T> to{py + group * O * pixels_out, g.G * O * pixels_out, O, y.dim(2), y.dim(3)};
+      const Results<T> results{to, pa == nullptr ? nullptr : pa + group * O * pixels_out, pb + group * O, relu};
+      compiled<L, T>([&]<Isa set>() __attribute__((always_inline)) {
+        store_tiles<L, false, set>(
+            count, I, v, in_step, [&](Dim t, Dim block, Tile<L> & tile) __attribute__((always_inline)) {
+              load_tile<L, 4, set>(from, Corner(tiling, first + t, padding), block, tile);
+              transform_input<L>(tile);
+            });
+        by_panels<L>(
+            O, [&]<int vectors>() __attribute__((always_inline)) {
+              for (Dim panel = 0; panel < O / width; ++panel)
+                for (Dim p = 0; p < places; ++p)
+                  product<L, vectors, in_pairs<T>, set>(
+                      as_words(v + p * in_step), I / word_size<T>, 1,
+                      as_words(pu + (((group * (O / width) + panel) * places + p) * I) * width), width,
+                      m + p * out_step + panel * width, O, (count + 7) / 8 * 8, I / word_size<T>, false);
+            });
+        scatter<L, set>(results, tiling, first, count, m, out_step);
+      });
+    }
+  });
+}
+
+/// run() with operands brought into their layout.
+Tensor convolve(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, bool turned, const Tensor& bias,
+                Size2 padding, const Shape& result, const Conv2dTail& tail) {
+  const Layout layout = layout_of(g, x.dtype());
   const Tensor source = x.to(layout);
   const Tensor addend = tail.addend.to(layout);
-  const Dim I = u.dim(3);
-  const Dim O = u.dim(2) * u.dim(4);
-  const Dim C = O * g.G;
   Tensor y = tail.into_addend || (addend.defined() && tail.addend.layout() != layout)
                  ? addend
-                 : Tensor::empty({g.N, C, OH, OW}, DType::f32, layout);
-  const float* const px = source.raw<float>().data();
-  const float* const pu = u.raw<float>().data();
-  const float* const pa = addend.defined() ? addend.raw<float>().data() : nullptr;
-  float* const py = y.mutable_raw<float>().data();
-  const Tensor b = bias.defined() ? bias.as(DType::f32) : Tensor::zeros({C});
-  const float* const pb = b.data<float>().data();
-  const Dim across = (OW + 1) / 2;
-  const Dim tiles = (OH + 1) / 2 * across;
-  // Transformed inputs and products of a chunk stay in the second-level cache.
-  const Dim chunk = std::min((tiles + 3) / 4 * 4, std::max<Dim>(16, (1 << 12) / (I + O) / 4 * 4));
-  const Dim chunks = (tiles + chunk - 1) / chunk;
-  // From place to place: no power of two, or all 16 places of a tile would want the same few lines of the cache.
-  const Dim in_step = chunk * I + 16;
-  const Dim out_step = chunk * O + 16;
-  const auto with_lanes = [&]<int L>() {
-    parallel_for(g.G * g.N * chunks, grain_for(chunk * I * O), [&](Dim begin, Dim end) {
-      std::vector<float> v(static_cast<std::size_t>(places * in_step));
-      std::vector<float> m(static_cast<std::size_t>(places * out_step));
-      for (Dim task = begin; task < end; ++task) {
-        const Dim group = task / (g.N * chunks);
-        const Dim n = task / chunks % g.N;
-        const Dim first = task % chunks * chunk;
-        const Dim count = std::min(chunk, tiles - first);
-        const Dim in = (n * g.G + group) * I * x.dim(2) * x.dim(3);
-        const Dim out = (n * g.G + group) * O * OH * OW;
-        const Image<L> image{px + in,  pa == nullptr ? nullptr : pa + out,
-                             py + out, pb + group * O,
-                             x.dim(2), x.dim(3),
-                             OH,       OW,
-                             I,        O,
-                             padding,  tail.relu};
-        vectorized([&]<Isa set>() __attribute__((always_inline)) {
-          if constexpr (set >= (L == 16 ? Isa::avx512 : Isa::avx2)) {
-            gather<L, set>(image, first, count, across, v.data(), in_step);
-            for (Dim p = 0; p < places; ++p)
-              multiply<L, set>(v.data() + p * in_step, pu + (group * places + p) * I * O, m.data() + p * out_step,
-                               (count + 3) / 4 * 4, I, O);
-            scatter<L, set>(image, first, count, across, m.data(), out_step);
-          }
-        });
-      }
-    });
-  };
-  layout.block == 16 ? with_lanes.template operator()<16>() : with_lanes.template operator()<8>();
+                 : Tensor::empty(result, x.dtype(), layout);
+  const Tensor u = transformed(g, x.dtype(), weight, turned);
+  specialise(g, x.dtype(), [&]<int L, class T>() { run<L, T>(g, source, u, bias, padding, y, addend, tail.relu); });
   return y;
 }
 
 Tensor forward_fused(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias,
                      const Conv2dTail& tail) {
-  return run(g, x, transformed(g, weight, false), bias, g.padding, g.OH, g.OW, tail);
+  return convolve(g, x, weight, false, bias, g.padding, {g.N, g.OC, g.OH, g.OW}, tail);
 }
 
 Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -284,12 +266,112 @@ Tensor forward(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, c
 
 Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& weight) {
   const Size2 padding(2 - g.padding.h, 2 - g.padding.w);
-  return run(g, dy, transformed(g, weight, true), {}, padding, g.IH, g.IW, {});
+  return convolve(g, dy, weight, true, {}, padding, {g.N, g.IC, g.IH, g.IW}, {});
 }
 
-/// The gradient of the weights sums over batch and positions: its transform would be of another kind.
+/// m [places, O, I] = Σ over the tiles from `begin` to `end` of transformed dy · transformed x, for one group.
+template <int L, class T>
+void correlate(const Images<const T>& dy, const Images<const T>& x, const Tiling& tiling, Size2 padding, Dim begin,
+               Dim end, float* m) {
+  const Dim I = x.C;
+  const Dim O = dy.C;
+  const Dim chunk = chunk_of(end - begin, places * (I + O) * static_cast<Dim>(sizeof(T)), Dim{640} << 10);
+  const Dim in_step = step_of(chunk, I);
+  const Dim out_step = step_of(chunk, O);
+  Tensor inputs = Tensor::empty({places, in_step}, dtype_of<T>);
+  Tensor outputs = Tensor::empty({places, out_step}, dtype_of<T>);
+  T* const v = inputs.mutable_data<T>().data();
+  T* const w = outputs.mutable_data<T>().data();
+  for (Dim first = begin; first < end; first += chunk) {
+    const Dim count = std::min(chunk, end - first);
+    compiled<L, T>([&]<Isa set>() __attribute__((always_inline)) {
+      store_tiles<L, in_pairs<T>, set>(
+          count, I, v, in_step, [&](Dim t, Dim block, Tile<L> & tile) __attribute__((always_inline)) {
+            load_tile<L, 4, set>(x, Corner(tiling, first + t, padding), block, tile);
+            transform_input<L>(tile);
+          });
+      store_tiles<L, in_pairs<T>, set>(
+          count, O, w, out_step, [&](Dim t, Dim block, Tile<L> & tile) __attribute__((always_inline)) {
+            load_tile<L, 2, set>(dy, Corner(tiling, first + t, 0), block, tile);
+            transform_output_gradient<L>(tile);
+          });
+      by_panels<L>(
+          I, [&]<int vectors>() __attribute__((always_inline)) {
+            for (Dim p = 0; p < places; ++p)
+              for (Dim i = 0; i < I; i += vectors * L)
+                product<L, vectors, in_pairs<T>, set>(
+                    as_words(w + p * out_step), 1, O, as_words(v + p * in_step + i * word_size<T>), I,
+                    m + p * O * I + i, I, O, (count + word_size<T> - 1) / word_size<T>, first != begin);
+          });
+    });
+  }
+}
+
+/// dw [O, I, 3, 3] of one group from the sum of `parts` matrices m, for the output channels from `begin` to `end`.
+template <int L>
+void finish(const float* m, Dim parts, Dim O, Dim I, Dim begin, Dim end, float* dw) {
+  compiled<L, float>([&]<Isa set>() __attribute__((always_inline)) {
+    for (Dim o = begin; o < end; ++o)
+      for (Dim i = 0; i < I; i += L) {
+        Tile<L> tile = {};
+        for (Dim part = 0; part < parts; ++part)
+          for (int p = 0; p < places; ++p) {
+            Lanes<L> more;
+            load<L, set>(more, m + ((part * places + p) * O + o) * I + i);
+            tile[p] += more;
+          }
+        transform_weight_gradient<L>(tile);
+        float taps[9][L];
+        for (int tap = 0; tap < 9; ++tap) store<L, set>(taps[tap], tile[tap / 3 * 4 + tap % 3]);
+        float* const to = dw + (o * I + i) * 9;
+        for (int l = 0; l < L; ++l)
+          for (int tap = 0; tap < 9; ++tap) to[l * 9 + tap] = taps[tap][l];
+      }
+  });
+}
+
+/// Groups are dealt out to threads; where there are fewer of them, so are the tiles of each, and their sums added.
 Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
-  return onednn::conv2d.backward_weight(g, dy, x);
+  const Layout layout = layout_of(g, x.dtype());
+  const Tensor source = x.to(layout);
+  const Tensor gradient = dy.to(layout);
+  const Dim I = g.IC / g.G;
+  const Dim O = g.OC / g.G;
+  const Tiling tiling(g.OH, g.OW);
+  const Dim tiles = g.N * tiling.per_image;
+  const Dim parts = std::clamp<Dim>((threads() + g.G - 1) / g.G, 1, tiles);
+  Tensor dw = Tensor::empty({g.OC, I, 3, 3});
+  float* const pw = dw.mutable_data<float>().data();
+  specialise(g, x.dtype(), [&]<int L, class T>() {
+    const T* const px = source.raw<T>().data();
+    const T* const pd = gradient.raw<T>().data();
+    const auto sum = [&](Dim group, Dim part, float* m) {
+      const Images<const T> in{px + group * I * g.IH * g.IW, g.IC * g.IH * g.IW, I, g.IH, g.IW};
+      const Images<const T> out{pd + group * O * g.OH * g.OW, g.OC * g.OH * g.OW, O, g.OH, g.OW};
+      correlate<L, T>(out, in, tiling, g.padding, tiles * part / parts, tiles * (part + 1) / parts, m);
+    };
+    if (parts == 1) {
+      parallel_for(g.G, 1, [&](Dim begin, Dim end) {
+        Tensor sums = Tensor::empty({places, O, I});
+        float* const m = sums.mutable_data<float>().data();
+        for (Dim group = begin; group < end; ++group) {
+          sum(group, 0, m);
+          finish<L>(m, 1, O, I, 0, O, pw + group * O * I * 9);
+        }
+      });
+      return;
+    }
+    Tensor sums = Tensor::empty({g.G, parts, places, O, I});
+    float* const m = sums.mutable_data<float>().data();
+    parallel_for(g.G * parts, 1, [&](Dim begin, Dim end) {
+      for (Dim task = begin; task < end; ++task) sum(task / parts, task % parts, m + task * places * O * I);
+    });
+    for (Dim group = 0; group < g.G; ++group)
+      parallel_for(O, grain_for(parts * places * I), [&](Dim begin, Dim end) {
+        finish<L>(m + group * parts * places * O * I, parts, O, I, begin, end, pw + group * O * I * 9);
+      });
+  });
+  return dw;
 }
 
 }  // namespace

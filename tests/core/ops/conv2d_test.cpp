@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/autograd.h"
 #include "core/backend.h"
 #include "core/backends/layouts.h"
 #include "core/ops/conv2d/kernels.h"
 #include "core/random.h"
+#include "core/threads.h"
 
 using namespace fanin;
 
@@ -75,37 +77,85 @@ TEST_CASE("a convolution writes its result over an addend that nobody else holds
 }
 
 TEST_CASE("Winograd's convolution agrees with the definition, forward and backward, with every tail") {
-  for (const Conv2dGeometry& g :
-       {three_by_three(2, 2, 64, 64, 7, 6, 1), three_by_three(1, 1, 64, 128, 5, 9, {0, 2}),
-        three_by_three(3, 1, 192, 64, 3, 4, 1), three_by_three(1, 1, 64, 64, 17, 18, {2, 0})}) {
-    CAPTURE(g.IC);
-    CAPTURE(g.OC);
-    if (!simd::winograd.supports(g, DType::f32)) continue;  // instructions are missing
-    const Tensor x = drawn({g.N, g.IC, g.IH, g.IW}, 1);
-    const Tensor weight = drawn({g.OC, g.IC / g.G, 3, 3}, 2);
-    const Tensor bias = drawn({g.OC}, 3);
-    const Tensor dy = drawn({g.N, g.OC, g.OH, g.OW}, 4);
-    const Tensor expected = reference::conv2d.forward(g, x, weight, bias);
-    for (int again = 0; again < 3; ++again)  // weights are transformed, kept, taken again
-      CHECK(distance(simd::winograd.forward(g, x, weight, bias), expected) < 1e-5);
-    CHECK(distance(simd::winograd.forward(g, x, weight, {}), reference::conv2d.forward(g, x, weight, {})) < 1e-5);
-    CHECK(distance(simd::winograd.backward_input(g, dy, weight), reference::conv2d.backward_input(g, dy, weight)) <
-          1e-5);
-    CHECK(distance(simd::winograd.backward_weight(g, dy, x), reference::conv2d.backward_weight(g, dy, x)) < 1e-5);
-    const Layout layout = onednn::preferred_layout(DType::f32, dy.shape());
-    for (const bool relu : {false, true})
-      for (const bool into_addend : {false, true})
-        for (const Layout addend_layout : {Layout::plain(), layout}) {
-          const Tensor addend = dy.clone().to(addend_layout);
-          const Conv2dTail tail{.addend = addend, .into_addend = into_addend, .relu = relu};
-          const Tensor y = simd::winograd.forward_fused(g, x, weight, bias, tail);
-          Tensor wanted = expected.clone();
-          apply({.addend = dy, .into_addend = false, .relu = relu}, wanted);
-          CHECK(distance(y, wanted) < 1e-5);
-          CHECK((y.raw_bytes() == addend.raw_bytes()) == (into_addend && addend_layout == layout));
-          if (!into_addend) CHECK(distance(addend, dy) == 0);
-        }
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const Conv2dGeometry& g :
+         {three_by_three(2, 2, 64, 64, 7, 6, 1), three_by_three(1, 1, 64, 128, 5, 9, {0, 2}),
+          three_by_three(3, 3, 192, 32, 3, 4, 1), three_by_three(1, 1, 96, 64, 17, 18, {2, 0}),
+          three_by_three(1, 5, 32, 48, 3, 3, 1)}) {
+      CAPTURE(dtype);
+      CAPTURE(g.IC);
+      CAPTURE(g.OC);
+      if (!simd::winograd.supports(g, dtype)) continue;  // instructions are missing
+      // Rounding of one transformed tile in bf16, of sums in f32.
+      const double near = dtype == DType::f32 ? 1e-5 : 1.5e-2;
+      const Tensor x = drawn({g.N, g.IC, g.IH, g.IW}, 1).as(dtype);
+      const Tensor weight = drawn({g.OC, g.IC / g.G, 3, 3}, 2).as(dtype);
+      const Tensor bias = drawn({g.OC}, 3);
+      const Tensor dy = drawn({g.N, g.OC, g.OH, g.OW}, 4).as(dtype);
+      const Tensor expected = reference::conv2d.forward(g, x, weight, bias);
+      for (int again = 0; again < 3; ++again)  // weights are transformed, kept, taken again
+        CHECK(distance(simd::winograd.forward(g, x, weight, bias), expected) < near);
+      CHECK(distance(simd::winograd.forward(g, x, weight, {}), reference::conv2d.forward(g, x, weight, {})) < near);
+      CHECK(distance(simd::winograd.backward_input(g, dy, weight), reference::conv2d.backward_input(g, dy, weight)) <
+            near);
+      const Tensor dw = simd::winograd.backward_weight(g, dy, x);
+      CHECK(dw.dtype() == DType::f32);
+      CHECK(distance(dw, reference::conv2d.backward_weight(g, dy, x)) < near);
+      const Layout layout = onednn::preferred_layout(dtype, dy.shape());
+      for (const bool relu : {false, true})
+        for (const bool into_addend : {false, true})
+          for (const Layout addend_layout : {Layout::plain(), layout}) {
+            const Tensor addend = dy.clone().to(addend_layout);
+            const Conv2dTail tail{.addend = addend, .into_addend = into_addend, .relu = relu};
+            const Tensor y = simd::winograd.forward_fused(g, x, weight, bias, tail);
+            Tensor wanted = expected.clone();
+            apply({.addend = dy, .into_addend = false, .relu = relu}, wanted);
+            CHECK(distance(y, wanted) < near);
+            CHECK((y.raw_bytes() == addend.raw_bytes()) == (into_addend && addend_layout == layout));
+            if (!into_addend) CHECK(distance(addend, dy) == 0);
+          }
+    }
+}
+
+TEST_CASE("Winograd's gradient of the weights is the same sum, however many threads share it") {
+  const Conv2dGeometry g = three_by_three(5, 2, 32, 64, 7, 5, 1);
+  if (!simd::winograd.supports(g, DType::f32)) return;
+  const Tensor x = drawn({g.N, g.IC, g.IH, g.IW}, 1);
+  const Tensor dy = drawn({g.N, g.OC, g.OH, g.OW}, 2);
+  const Tensor expected = reference::conv2d.backward_weight(g, dy, x);
+  const int outer = threads();
+  for (const int count : {1, 2, 3, 5, 64}) {
+    CAPTURE(count);
+    set_threads(count);
+    CHECK(distance(simd::winograd.backward_weight(g, dy, x), expected) < 1e-5);
   }
+  set_threads(outer);
+}
+
+TEST_CASE("a bf16 convolution takes f32 weights as their bf16 copy, and gives them an f32 gradient") {
+  // By kernel: Winograd's, vector code in groups of 4, oneDNN's, oneDNN's with groups merged, im2col.
+  for (const Conv2dGeometry& g :
+       {three_by_three(1, 2, 64, 64, 5, 6, 1), three_by_three(2, 4, 4, 4, 5, 6, 1),
+        three_by_three(2, 1, 16, 8, 5, 6, 1), three_by_three(2, 6, 3, 5, 5, 6, 1), three_by_three(1, 1, 3, 2, 1, 1, 2)})
+    for (const Backend backend : {Backend::automatic, Backend::onednn, Backend::reference}) {
+      CAPTURE(g.IC);
+      CAPTURE(name_of(backend));
+      const BackendScope scope(backend);
+      Tensor x = drawn({g.N, g.IC, g.IH, g.IW}, 1).as(DType::bf16);
+      Tensor master = drawn({g.OC, g.IC / g.G, 3, 3}, 2);
+      Tensor copy = master.as(DType::bf16);
+      const Tensor dy = drawn({g.N, g.OC, g.OH, g.OW}, 3).as(DType::bf16);
+      const auto run = [&](Tensor& weight) {
+        x.requires_grad_().set_grad({});
+        weight.requires_grad_();
+        const Tensor y = conv2d(x, weight, {}, {.padding = g.padding, .groups = g.G});
+        backward(y, dy);
+        CHECK(weight.grad().dtype() == weight.dtype());
+        return std::vector<Tensor>{y, x.grad(), weight.grad()};
+      };
+      const std::vector<Tensor> expected = run(copy), got = run(master);
+      for (std::size_t i = 0; i < got.size(); ++i) CHECK(distance(got[i], expected[i]) < 1e-2);
+    }
 }
 
 TEST_CASE("Winograd's convolution follows weights that are written") {
