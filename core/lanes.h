@@ -71,6 +71,16 @@ template <int L, Isa set>
   }
 }
 
+/// max(v, 0); NaN stays NaN.
+template <int L, Isa set>
+[[gnu::always_inline]] inline void rectify(Lanes<L>& v) {
+  const Lanes<L> zero = {};
+  if constexpr (names_instructions && set >= (L == 16 ? Isa::avx512 : Isa::avx2))
+    __asm__("vmaxps %0, %1, %0" : "+v"(v) : "v"(zero));
+  else
+    v = zero > v ? zero : v;
+}
+
 template <int L, Isa set>
 [[gnu::always_inline]] inline void store(float* to, const Lanes<L>& from) {
   std::memcpy(to, &from, sizeof from);

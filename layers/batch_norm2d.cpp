@@ -15,13 +15,17 @@ BatchNorm2d::BatchNorm2d(Dim channels, BatchNorm2dLayerOptions o) : options(o) {
 }
 
 Tensor BatchNorm2d::then_relu(const Tensor& x) {
-  return call(x, [this](const Tensor& in) { return normalise(in, true); });
+  return call(x, [this](const Tensor& in) { return normalise(in, true, {}); });
 }
 
-Tensor BatchNorm2d::normalise(const Tensor& x, bool relu) {
+Tensor BatchNorm2d::then_add_relu(const Tensor& x, const Tensor& addend) {
+  return call(x, [&](const Tensor& in) { return normalise(in, true, addend); });
+}
+
+Tensor BatchNorm2d::normalise(const Tensor& x, bool relu, const Tensor& addend) {
   const Tensor y =
       batch_norm2d(x, weight, bias, running_mean, running_var,
-                   {.training = training(), .momentum = options.momentum, .eps = options.eps, .relu = relu});
+                   {.training = training(), .momentum = options.momentum, .eps = options.eps, .relu = relu}, addend);
   if (training()) num_batches_tracked.mutable_data<std::int64_t>()[0] += 1;
   return y;
 }

@@ -18,9 +18,11 @@ class BatchNorm2d final : public Module {
  public:
   explicit BatchNorm2d(Dim channels, BatchNorm2dLayerOptions options = {});
 
-  Tensor forward(const Tensor& x) override { return normalise(x, false); }
+  Tensor forward(const Tensor& x) override { return normalise(x, false, {}); }
   /// relu(forward(x)) in one operator, with the layer's hooks and path as if it had been called.
   Tensor then_relu(const Tensor& x);
+  /// add_relu(forward(x), addend) likewise: the tail of a residual block.
+  Tensor then_add_relu(const Tensor& x, const Tensor& addend);
   void visit(ModuleVisitor& v) override;
   std::string_view type() const override { return "BatchNorm2d"; }
   std::string describe() const override;
@@ -29,7 +31,7 @@ class BatchNorm2d final : public Module {
   BatchNorm2dLayerOptions options;
 
  private:
-  Tensor normalise(const Tensor& x, bool relu);
+  Tensor normalise(const Tensor& x, bool relu, const Tensor& addend);
 };
 
 }  // namespace fanin

@@ -107,7 +107,10 @@ class Folding final {
       open_convolution(entry.inputs[0].id, true)->options.relu = true;
       return value_of(entry.inputs[0].id);
     }
-    if ((name == "add" || name == "add_relu") && sum(entry)) return value_of(later(entry));
+    if (name == "add" || name == "add_relu") {
+      const std::size_t value = sum(entry.inputs[0], entry.inputs[1], name == "add_relu");
+      if (value != unknown) return value;
+    }
     Step::Run run = repeat(entry);
     return run ? push({.run = std::move(run)}, entry, entry.inputs.size()) : unknown;
   }
@@ -180,26 +183,23 @@ class Folding final {
       for (double& w : weight.subspan(c * filter, filter)) w *= scale;
       bias[c] = (bias[c] - mean[c]) * scale + beta[c];
     }
-    conv->options.relu = std::get<bool>(attribute(entry.op, "relu"));
+    const bool relu = std::get<bool>(attribute(entry.op, "relu"));
+    if (entry.inputs.size() > 3) return sum(entry.inputs[0], entry.inputs[3], relu);
+    conv->options.relu = relu;
     return value_of(entry.inputs[0].id);
   }
 
-  /// Which input of a sum was made last: by then the other one is there.
-  std::uint64_t later(const TraceEntry& entry) const {
-    const std::uint64_t a = entry.inputs[0].id, b = entry.inputs[1].id;
-    return value_of(a) > value_of(b) ? a : b;
-  }
-
-  /// Makes a sum the tail of the convolution that made one of its inputs; false if that cannot be.
-  bool sum(const TraceEntry& entry) {
-    const std::uint64_t last = later(entry);
+  /// The value of a + b, and a ReLU, made the tail of the convolution that made the later of the two, when the other
+  /// one is there; unknown if that cannot be.
+  std::size_t sum(const TraceEntry::Value& a, const TraceEntry::Value& b, bool relu) {
+    const bool a_is_later = value_of(a.id) > value_of(b.id);
+    const std::uint64_t last = a_is_later ? a.id : b.id;
+    const std::size_t addend = value_of(a_is_later ? b.id : a.id);
     Step* conv = open_convolution(last);
-    const std::size_t addend = value_of(entry.inputs[entry.inputs[0].id == last ? 1 : 0].id);
-    const bool broadcast = entry.inputs[0].shape != entry.inputs[1].shape;
-    if (conv == nullptr || addend == unknown || broadcast) return false;
+    if (conv == nullptr || addend == unknown || a.shape != b.shape) return unknown;
     conv->inputs.push_back({addend});
-    conv->options.relu = entry.op.name == "add_relu";
-    return true;
+    conv->options.relu = relu;
+    return value_of(last);
   }
 
   std::map<std::string, Module*, std::less<>> modules_;

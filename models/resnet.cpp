@@ -1,6 +1,5 @@
 #include "models/resnet.h"
 
-#include "core/ops/add_relu.h"
 #include "models/arguments.h"
 
 namespace fanin {
@@ -34,8 +33,8 @@ BasicBlock::BasicBlock(Dim in, Dim out, Dim stride)
 }
 
 Tensor BasicBlock::forward(const Tensor& x) {
-  const Tensor h = bn1.then_relu(conv1(x));
-  return add_relu(bn2(conv2(h)), downsample(x));
+  const Tensor h = conv2(bn1.then_relu(conv1(x)));
+  return bn2.then_add_relu(h, downsample(x));
 }
 
 void BasicBlock::visit(ModuleVisitor& v) {

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "core/ops/add_relu.h"
 #include "models/arguments.h"
 
 namespace fanin {
@@ -61,7 +60,8 @@ ResNeXtBottleneck::ResNeXtBottleneck(Dim in, Dim out, Dim stride, Dim width, Dim
 Tensor ResNeXtBottleneck::forward(const Tensor& x) {
   Tensor h = bn_reduce.then_relu(conv_reduce(x));
   h = bn.then_relu(conv_conv(h));
-  return add_relu(bn_expand(conv_expand(h)), shortcut(x));
+  h = conv_expand(h);
+  return bn_expand.then_add_relu(h, shortcut(x));
 }
 
 void ResNeXtBottleneck::visit(ModuleVisitor& v) {

@@ -1,6 +1,5 @@
 #include "models/resnext50.h"
 
-#include "core/ops/add_relu.h"
 #include "core/ops/pool2d/pool2d.h"
 #include "models/arguments.h"
 
@@ -42,8 +41,8 @@ Bottleneck::Bottleneck(Dim in, Dim out, Dim stride, Dim width, Dim groups)
 
 Tensor Bottleneck::forward(const Tensor& x) {
   Tensor h = bn1.then_relu(conv1(x));
-  h = bn2.then_relu(conv2(h));
-  return add_relu(bn3(conv3(h)), downsample(x));
+  h = conv3(bn2.then_relu(conv2(h)));
+  return bn3.then_add_relu(h, downsample(x));
 }
 
 void Bottleneck::visit(ModuleVisitor& v) {

@@ -153,7 +153,8 @@ Command bench_command() {
                         "measures this machine and sets the step against its bound: each distinct convolution alone "
                         "in a loop (forward, backward data, backward weight), times how often it is used, + bytes "
                         "that must move ÷ bandwidth of a += b. Bytes: batch norm forward x read, y written, "
-                        "backward x and dy read, dx written; add_relu forward a and b read, y written, backward y "
+                        "backward x and dy read, dx written; with an addend that is read, in backward y read and its "
+                        "gradient written, too; add_relu forward a and b read, y written, backward y "
                         "and dy read, dx written; optimiser weight, gradient, momentum read, weight, momentum written");
             options.add("trace", &a->trace, "with --profile: spans of three steps, for chrome://tracing and Perfetto",
                         "FILE.json");

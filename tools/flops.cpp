@@ -24,8 +24,11 @@ double product_flops(const TraceEntry& entry) {
 }
 
 double least_bytes(const TraceEntry& entry) {
-  const double forward = entry.op.name == "batch_norm2d" ? 2 : entry.op.name == "add_relu" ? 3 : 0;
-  const double passes = forward + (forward > 0 && entry.backward_seconds > 0 ? 3 : 0);
+  const bool norm = entry.op.name == "batch_norm2d";
+  const bool with_addend = norm && entry.inputs.size() > 3;
+  const double forward = with_addend || entry.op.name == "add_relu" ? 3 : norm ? 2 : 0;
+  const double backward = with_addend ? 5 : forward > 0 ? 3 : 0;
+  const double passes = forward + (entry.backward_seconds > 0 ? backward : 0);
   return passes * static_cast<double>(entry.output.shape.numel()) * static_cast<double>(size_of(entry.output.dtype));
 }
 

@@ -15,6 +15,7 @@ double product_flops(const TraceEntry& entry);
 /// not counted; 0 for other operators.
 ///
 ///   batch_norm2d  forward: x read, y written; backward: x and dy read, dx written
+///     + addend    forward: addend read, too; backward: y read, the addend's gradient written, too
 ///   add_relu      forward: a and b read, y written; backward: y and dy read, dx written
 double least_bytes(const TraceEntry& entry);
 

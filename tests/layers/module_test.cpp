@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "core/autograd.h"
+#include "core/ops/add_relu.h"
 #include "core/ops/relu.h"
 #include "core/random.h"
 #include "layers/apply.h"
@@ -39,11 +40,13 @@ void set_all(Module& net) {
   }
 }
 
-Tensor image() {
-  Tensor x = Tensor::empty({2, 3, 5, 5});
-  Generator(3).normal(x);
+Tensor noise(const Shape& shape, std::uint64_t seed) {
+  Tensor x = Tensor::empty(shape);
+  Generator(seed).normal(x);
   return x;
 }
+
+Tensor image() { return noise({2, 3, 5, 5}, 3); }
 
 }  // namespace
 
@@ -54,6 +57,21 @@ TEST_CASE("names and order are those of the definition") {
   CHECK(names == std::vector<std::string>{"conv.weight", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var",
                                           "bn.num_batches_tracked", "fc.weight", "fc.bias"});
   CHECK(parameter_count(net) == 8 * 3 * 9 + 16 + 36);
+}
+
+TEST_CASE("then_add_relu equals add_relu after forward, in training and evaluation") {
+  BatchNorm2d a(4), b(4);
+  for (BatchNorm2d* bn : {&a, &b}) {
+    bn->weight.copy_(Tensor::from(std::vector<float>{1, -2, 0.5, 3}, {4}));
+    bn->bias.copy_(Tensor::from(std::vector<float>{0, 1, -1, 0.5}, {4}));
+  }
+  const Tensor x = noise({2, 4, 3, 5}, 1), addend = noise({2, 4, 3, 5}, 2);
+  for (const bool training : {true, false}) {
+    a.train(training);
+    b.train(training);
+    CHECK(a.then_add_relu(x, addend).values() == add_relu(b(x), addend).values());
+    CHECK(a.running_var.values() == b.running_var.values());
+  }
 }
 
 TEST_CASE("then_relu equals relu after forward, in training and evaluation") {

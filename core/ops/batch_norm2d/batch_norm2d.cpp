@@ -7,6 +7,7 @@
 #include "core/ops/batch_norm2d/kernels.h"
 #include "core/ops/cast.h"
 #include "core/ops/relu.h"
+#include "core/ops/tail.h"
 #include "core/verify.h"
 
 namespace fanin {
@@ -25,7 +26,7 @@ void check_vector(const Tensor& v, const Tensor& x, std::string_view name) {
 }
 
 void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
-                     const Tensor& running_var, const BatchNorm2dOptions& o) {
+                     const Tensor& running_var, const BatchNorm2dOptions& o, const Tensor& addend) {
   check(x.defined() && x.rank() == 4, "batch_norm2d: input must be [N, C, H, W], got ", x.shape());
   check<DTypeError>(is_floating(x.dtype()), "batch_norm2d: input must be floating, got ", x.dtype());
   check_vector(weight, x, "weight");
@@ -36,6 +37,10 @@ void check_arguments(const Tensor& x, const Tensor& weight, const Tensor& bias, 
   const Dim n = x.dim(0) * x.dim(2) * x.dim(3);
   check(!o.training || n != 1, "batch_norm2d: input ", x.shape(),
         " has one value a channel, which has no variance to train with; use larger batches or evaluation mode");
+  if (!addend.defined()) return;
+  check(addend.shape() == x.shape(), "batch_norm2d: the addend must be as the input is, ", x.shape(), ", got ",
+        addend.shape());
+  check<DTypeError>(addend.dtype() == x.dtype(), "batch_norm2d: input is ", x.dtype(), ", addend is ", addend.dtype());
 }
 
 void update_running(Tensor& running, const Tensor& batch, double momentum, double correction) {
@@ -48,13 +53,25 @@ void update_running(Tensor& running, const Tensor& batch, double momentum, doubl
   });
 }
 
+/// Whether the kernels do all of the tail; if not, it is a pass of its own.
+bool finishes(const BatchNorm2dKernels& kernels, const BatchNorm2dTail& tail) {
+  return !tail.addend.defined() || (kernels.adds && tail.relu);
+}
+
 BatchNorm2dResult run(const BatchNorm2dKernels& kernels, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                      Tensor& running_mean, Tensor& running_var, const BatchNorm2dOptions& o) {
+                      Tensor& running_mean, Tensor& running_var, const BatchNorm2dOptions& o,
+                      const BatchNorm2dTail& tail) {
   if (!o.training)
     return {verified(
                 "batch_norm2d", {&x}, kernels, reference::batch_norm2d,
                 [&](const BatchNorm2dKernels& k) {
-                  return k.evaluation(x, running_mean, running_var, weight, bias, o.eps, o.relu);
+                  const auto evaluate = [&](const BatchNorm2dTail& t) {
+                    return k.evaluation(x, running_mean, running_var, weight, bias, o.eps, t);
+                  };
+                  if (finishes(k, tail)) return evaluate(tail);
+                  Tensor y = evaluate({});
+                  add_and_rectify(y, tail.addend, tail.relu);
+                  return y;
                 },
                 "output"),
             running_mean.clone(),
@@ -62,7 +79,12 @@ BatchNorm2dResult run(const BatchNorm2dKernels& kernels, const Tensor& x, const 
             {}};
   BatchNorm2dResult result = verified(
       "batch_norm2d", {&x}, kernels, reference::batch_norm2d,
-      [&](const BatchNorm2dKernels& k) { return k.training(x, weight, bias, o.eps, o.relu); },
+      [&](const BatchNorm2dKernels& k) {
+        if (finishes(k, tail)) return k.training(x, weight, bias, o.eps, tail);
+        BatchNorm2dResult r = k.training(x, weight, bias, o.eps, {});
+        add_and_rectify(r.y, tail.addend, tail.relu);
+        return r;
+      },
       [&](const BatchNorm2dResult& r) {
         return std::vector<KernelResult>{
             {"batch mean", r.mean, largest(x)}, {"batch variance", r.variance, largest(x)}, {"output", r.y}};
@@ -85,18 +107,29 @@ double largest_factor(const BatchNorm2dSaved& saved) {
   return most;
 }
 
-/// `y` is kept only to verify a fused ReLU: on which side of the kink a rounded value lies, the kernel decides, and the
-/// reference beside it must follow.
+/// The gradients where a ReLU's mask is read from y, by kernels that do not do so themselves.
+BatchNorm2dGradients by_mask(const BatchNorm2dKernels& k, const Tensor& dy, const Tensor& y,
+                             const BatchNorm2dSaved& saved, bool through_statistics) {
+  const Tensor none;
+  const Tensor masked = saved.relu ? relu_gradient(dy, y) : dy;
+  BatchNorm2dGradients d =
+      k.backward(masked, {saved.x, saved.mean, saved.variance, saved.weight, saved.bias, none, none, saved.eps, false},
+                 through_statistics);
+  d.daddend = masked;
+  return d;
+}
+
+/// The reference that verifies a fused ReLU takes the mask from `y`: on which side of the kink a rounded value lies,
+/// the kernel decides.
 BatchNorm2dGradients run_backward(const BatchNorm2dKernels& kernels, Tensor dy, const BatchNorm2dSaved& saved,
-                                  bool through_statistics, const Saved& y) {
+                                  bool through_statistics, bool has_addend, const Tensor& y) {
   const Tensor operand = verifying() ? dy.clone() : Tensor();  // kernels may write into dy
   return verified(
       "batch_norm2d", {&saved.x, &saved.weight, &saved.bias}, kernels, reference::batch_norm2d,
       [&](const BatchNorm2dKernels& k) {
-        if (&k == &kernels) return k.backward(std::move(dy), saved, through_statistics);
-        BatchNorm2dSaved beside = saved;
-        beside.relu = saved.relu && !y.defined();
-        return k.backward(y.defined() ? relu_gradient(operand, y.get()) : operand, beside, through_statistics);
+        if (&k != &kernels) return by_mask(k, operand, y, saved, through_statistics);
+        if (has_addend && !saved.y.defined()) return by_mask(k, dy, y, saved, through_statistics);
+        return k.backward(std::move(dy), saved, through_statistics);
       },
       [&](const BatchNorm2dGradients& d) {
         const double size = largest(operand);
@@ -109,41 +142,52 @@ BatchNorm2dGradients run_backward(const BatchNorm2dKernels& kernels, Tensor dy, 
 }  // namespace
 
 Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& running_mean,
-                    Tensor& running_var, const BatchNorm2dOptions& options) {
-  check_arguments(x, weight, bias, running_mean, running_var, options);
+                    Tensor& running_var, const BatchNorm2dOptions& options, const Tensor& addend) {
+  check_arguments(x, weight, bias, running_mean, running_var, options, addend);
   const BatchNorm2dKernels& kernels = choose(batch_norm2d_kernels, x.shape(), x.dtype(), x.layout());
-  const BatchNorm2dResult result = run(kernels, x, weight, bias, running_mean, running_var, options);
+  const BatchNorm2dTail tail{addend.detach(), options.relu};
+  const BatchNorm2dResult result = run(kernels, x, weight, bias, running_mean, running_var, options, tail);
+  const bool has_addend = addend.defined();
+  Tensors inputs{x, weight, bias};
+  if (has_addend) inputs.push_back(addend);
   Remake remake;  // one pass; the convolution behind saves no activation of its own
-  if (kernels.repeats)
+  if (kernels.repeats && !has_addend)
     remake = [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), mean = result.mean,
               variance = result.variance] {
-      return kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, o.relu);
+      return kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, {{}, o.relu});
     };
   return record(
       {"batch_norm2d",
        {{"training", options.training}, {"momentum", options.momentum}, {"eps", options.eps}, {"relu", options.relu}},
        name_of(kernels.backend)},
-      result.y, {x, weight, bias},
-      [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), mean = result.mean,
-       variance = result.variance, workspace = result.workspace,
-       sy = verifying() && options.relu ? Saved(result.y) : Saved()](Tensor dy, Needs needs) -> Tensors {
-        const BatchNorm2dSaved saved{sx.get(), mean, variance, sw.get(), sb.get(), workspace, o.eps, o.relu};
-        BatchNorm2dGradients d = run_backward(kernels, std::move(dy), saved, o.training, sy);
-        return {needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
+      result.y, inputs,
+      [&kernels, o = options, has_addend, fused = finishes(kernels, tail), sx = Saved(x), sw = Saved(weight),
+       sb = Saved(bias), mean = result.mean, variance = result.variance, workspace = result.workspace,
+       sy = options.relu && (has_addend || verifying()) ? Saved(result.y) : Saved()](Tensor dy,
+                                                                                     Needs needs) -> Tensors {
+        const Tensor y = sy.defined() ? sy.get() : Tensor();
+        const Tensor kernels_y = has_addend && fused ? y : Tensor();
+        const BatchNorm2dSaved saved{sx.get(), mean, variance, sw.get(), sb.get(), workspace, kernels_y, o.eps, o.relu};
+        BatchNorm2dGradients d = run_backward(kernels, std::move(dy), saved, o.training, has_addend, y);
+        Tensors gradients{needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
+        if (has_addend) gradients.push_back(needs[3] ? d.daddend : Tensor());
+        return gradients;
       },
       std::move(remake));
 }
 
 namespace {
 
-Sample sample(std::string label, const Shape& x, bool training, bool relu) {
+Sample sample(std::string label, const Shape& x, bool training, bool relu, bool has_addend = false) {
   const Shape C{x[1]};
-  return {std::move(label), {x, C, C}, [=](const Tensors& in) {
+  std::vector<Shape> inputs{x, C, C};
+  if (has_addend) inputs.push_back(x);
+  return {std::move(label), std::move(inputs), [=](const Tensors& in) {
             const DType dtype = in[0].dtype() == DType::f64 ? DType::f64 : DType::f32;
             Tensor mean = Tensor::full(C, 0.25, dtype);
             Tensor variance = Tensor::full(C, 1.5, dtype);
             return batch_norm2d(in[0], cast(in[1], dtype), cast(in[2], dtype), mean, variance,
-                                {.training = training, .relu = relu});
+                                {.training = training, .relu = relu}, has_addend ? in[3] : Tensor());
           }};
 }
 
@@ -158,6 +202,8 @@ OpInfo batch_norm2d_info() {
     samples.push_back(sample("16 channels" + fused, {2, 16, 3, 3}, true, relu));
     samples.push_back(sample("21 channels" + fused, {2, 21, 1, 2}, true, relu));
     samples.push_back(sample("2 values" + fused, {2, 3, 1, 1}, true, relu));
+    samples.push_back(sample("training, addend" + fused, {3, 5, 4, 3}, true, relu, true));
+    samples.push_back(sample("evaluation, addend" + fused, {2, 21, 3, 2}, false, relu, true));
   }
   samples.push_back(sample("empty", {0, 3, 4, 4}, true, false));
   const auto call = [](const Shape& x, const Shape& vector) {
@@ -170,6 +216,13 @@ OpInfo batch_norm2d_info() {
   return {.name = "batch_norm2d",
           .samples = std::move(samples),
           .rejects = {{"rank", call({2, 3}, {3}), "[2, 3]"},
+                      {"addend",
+                       [] {
+                         Tensor mean = Tensor::zeros({3}), variance = Tensor::full({3}, 1);
+                         batch_norm2d(Tensor::zeros({2, 3, 4, 4}), variance, mean, mean, variance, {},
+                                      Tensor::zeros({2, 3, 1, 1}));
+                       },
+                       "[2, 3, 4, 4], got [2, 3, 1, 1]"},
                       {"channels", call({2, 3, 4, 4}, {4}), "3 channels"},
                       {"one value", call({1, 3, 1, 1}, {3}), "one value a channel"}},
           .bf16_tolerance = 3e-2};

@@ -7,6 +7,12 @@
 
 namespace fanin {
 
+/// What is done to each element after it is normalised: + addend (where defined), then max(…, 0) if `relu`.
+struct BatchNorm2dTail {
+  Tensor addend;
+  bool relu = false;
+};
+
 /// What a forward pass in training leaves behind. `mean` and `variance` (biased) are [C] in the dtype of the
 /// parameters; `workspace` is the kernel's own (a mask) or undefined.
 struct BatchNorm2dResult {
@@ -14,12 +20,13 @@ struct BatchNorm2dResult {
 };
 
 struct BatchNorm2dGradients {
-  Tensor dx, dweight, dbias;
+  Tensor dx, dweight, dbias, daddend;
 };
 
 /// How the forward pass ran, for backward.
 struct BatchNorm2dSaved {
   const Tensor &x, &mean, &variance, &weight, &bias, &workspace;
+  const Tensor& y;  // defined if an addend was added before the ReLU
   double eps;
   bool relu;
 };
@@ -31,15 +38,15 @@ class BatchNorm2dKernels final {
   using Supports = bool (*)(const Shape&, DType, Layout);
   /// With the batch's own statistics.
   using Training = BatchNorm2dResult (*)(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
-                                         bool relu);
+                                         const BatchNorm2dTail& tail);
   /// With given statistics.
   using Evaluation = Tensor (*)(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight,
-                                const Tensor& bias, double eps, bool relu);
+                                const Tensor& bias, double eps, const BatchNorm2dTail& tail);
   /// The gradient through the batch's statistics (after Training), or with them constant (after Evaluation).
   using Backward = BatchNorm2dGradients (*)(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics);
 
-  constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b, bool again)
-      : backend(which), supports(s), training(t), evaluation(e), backward(b), repeats(again) {}
+  constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b, bool again, bool add)
+      : backend(which), supports(s), training(t), evaluation(e), backward(b), repeats(again), adds(add) {}
 
   Backend backend;
   Supports supports;
@@ -47,6 +54,7 @@ class BatchNorm2dKernels final {
   Evaluation evaluation;
   Backward backward;
   bool repeats;  // evaluation, given the batch's statistics, repeats training's y to the bit
+  bool adds;     // takes an addend before a ReLU, and gives its gradient; others are never given one
 };
 
 namespace reference {

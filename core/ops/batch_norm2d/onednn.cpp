@@ -57,7 +57,9 @@ Tensor cut(const Tensor& vector, Dim channels) {
 
 bool supports_batch_norm2d(const Shape& shape, DType dtype, Layout) { return supports(dtype) && shape.numel() > 0; }
 
-BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool relu) {
+BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                           const BatchNorm2dTail& tail) {
+  const bool relu = tail.relu;
   return guarded(x.shape(), [&] {
     const Normalisation& n = normalisation(x.shape(), x.dtype(), eps, relu);
     const Dim C = whole_blocks(x.shape(), n.layout)[1];
@@ -87,9 +89,9 @@ const BatchNorm2dKernels& by_statistics(const Tensor& x) {
 Tensor for_vectors(const Tensor& x) { return has_vectors(x) ? x : x.to(preferred_layout(x.dtype(), x.shape())); }
 
 Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight, const Tensor& bias,
-                  double eps, bool relu) {
+                  double eps, const BatchNorm2dTail& tail) {
   const Tensor source = for_vectors(x);
-  return by_statistics(source).evaluation(source, mean, variance, weight, bias, eps, relu);
+  return by_statistics(source).evaluation(source, mean, variance, weight, bias, eps, tail);
 }
 
 BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics) {
@@ -98,7 +100,8 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
     const Tensor source = for_vectors(x);
     return by_statistics(source).backward(
         std::move(dy),
-        {source, saved.mean, saved.variance, saved.weight, saved.bias, saved.workspace, saved.eps, saved.relu}, false);
+        {source, saved.mean, saved.variance, saved.weight, saved.bias, saved.workspace, saved.y, saved.eps, saved.relu},
+        false);
   }
   return guarded(x.shape(), [&] {
     const Normalisation& n = normalisation(x.shape(), x.dtype(), saved.eps, saved.relu);
@@ -123,12 +126,13 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
     if (batch_norm_backward_wants_shift) arguments.emplace(DNNL_ARG_SHIFT, input(n.channels, shift));
     if (saved.relu) arguments.emplace(DNNL_ARG_WORKSPACE, input(n.mask, saved.workspace));
     n.backward.run(std::move(arguments));
-    return BatchNorm2dGradients{dx, cut(dscale, x.dim(1)), cut(dshift, x.dim(1))};
+    return BatchNorm2dGradients{dx, cut(dscale, x.dim(1)), cut(dshift, x.dim(1)), {}};
   });
 }
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::onednn, supports_batch_norm2d, training, evaluation, backward, false};
+const BatchNorm2dKernels batch_norm2d{
+    Backend::onednn, supports_batch_norm2d, training, evaluation, backward, false, false};
 
 }  // namespace fanin::onednn

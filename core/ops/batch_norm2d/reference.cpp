@@ -71,8 +71,8 @@ void statistics(const Tensor& x, Tensor& mean, Tensor& variance) {
 template <class P>
 BatchNorm2dGradients gradients(const Tensor& dy, const Tensor& x, const BatchNorm2dSaved& saved, bool through) {
   const Shape vector{x.dim(1)};
-  BatchNorm2dGradients d{Tensor::empty(x.shape(), x.dtype()), Tensor::empty(vector, dtype_of<P>),
-                         Tensor::empty(vector, dtype_of<P>)};
+  BatchNorm2dGradients d{
+      Tensor::empty(x.shape(), x.dtype()), Tensor::empty(vector, dtype_of<P>), Tensor::empty(vector, dtype_of<P>), {}};
   const auto n = static_cast<double>(x.dim(0) * x.shape().numel_from(2));
   dispatch(x.dtype(), [&]<class T>() {
     const T* in = x.data<T>().data();
@@ -114,22 +114,23 @@ auto with_parameters(DType x, F&& f) {
   return parameters_of(x) == DType::f64 ? f.template operator()<double>() : f.template operator()<float>();
 }
 
-BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool relu) {
+BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                           const BatchNorm2dTail& tail) {
   const Tensor in = x.plain();
   const Shape vector{x.dim(1)};
   BatchNorm2dResult result{
       {}, Tensor::empty(vector, parameters_of(x.dtype())), Tensor::empty(vector, parameters_of(x.dtype())), {}};
   with_parameters(x.dtype(), [&]<class P>() {
     statistics<P>(in, result.mean, result.variance);
-    result.y = normalise<P>(in, result.mean, result.variance, weight, bias, eps, relu);
+    result.y = normalise<P>(in, result.mean, result.variance, weight, bias, eps, tail.relu);
   });
   return result;
 }
 
 Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight, const Tensor& bias,
-                  double eps, bool relu) {
-  return with_parameters(x.dtype(),
-                         [&]<class P>() { return normalise<P>(x.plain(), mean, variance, weight, bias, eps, relu); });
+                  double eps, const BatchNorm2dTail& tail) {
+  return with_parameters(
+      x.dtype(), [&]<class P>() { return normalise<P>(x.plain(), mean, variance, weight, bias, eps, tail.relu); });
 }
 
 BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics) {
@@ -139,6 +140,6 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::reference, supports, training, evaluation, backward, true};
+const BatchNorm2dKernels batch_norm2d{Backend::reference, supports, training, evaluation, backward, true, false};
 
 }  // namespace fanin::reference

@@ -81,6 +81,8 @@ Factors<L> factors(const Tensor& mean, const Tensor& variance, const Tensor& wei
   return f;
 }
 
+enum class Tail : std::uint8_t { none, relu, add_relu };
+
 /// Σ f(row) for two sums at once, by lanes: f(offset, a, b) adds one row to a and b.
 template <int L, class F>
 [[gnu::always_inline]] inline void sum_rows(const Panels p, Dim panel, std::array<double, L>& a,
@@ -114,20 +116,19 @@ template <class F>
   }
 }
 
-/// Mean and variance from one pass: sums of x − K and (x − K)² about K, the panel's first row. Where K turns out to lie
-/// so far off that the difference of squares loses digits, a second pass takes the mean for K.
+/// Mean and variance from one pass: sums of x and x². Where the mean turns out to lie so far from 0 that the difference
+/// of squares loses digits, a second pass takes both about the first one's mean.
 template <int L, class T>
 void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* variance) {
   const auto n = static_cast<double>(p.values);
-  Lanes<L> centre, spread;
-  load<L, Isa::generic>(centre, x + panel * p.panel_stride);
+  Lanes<L> centre = {}, spread = {};
   for (int pass = 0; pass < 2; ++pass) {
     std::array<double, L> sum, squares;
     vectorized([&]<Isa set>() __attribute__((always_inline)) {
       auto add = [=](Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
         Lanes<L> v;
         load<L, set>(v, x + at);
-        v -= centre;
+        if (pass > 0) v -= centre;
         a += v;
         fused<L, set>(b, v, v, b);
       };
@@ -147,41 +148,58 @@ void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* vari
   put<L>(variance, p.C, panel, spread);
 }
 
-template <int L, bool relu, class T>
-void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, T* y) {
+template <int L, Tail tail, class T>
+void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, const T* addend, T* y) {
   vectorized([&]<Isa set>() __attribute__((always_inline)) {
     auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
       Lanes<L> v;
       load<L, set>(v, x + at);
       fused<L, set>(v, v, scale, shift);
-      if constexpr (relu) v = Lanes<L>{} > v ? Lanes<L>{} : v;  // keeps NaN
+      if constexpr (tail == Tail::add_relu) {
+        Lanes<L> more;
+        load<L, set>(more, addend + at);
+        v += more;
+      }
+      if constexpr (tail != Tail::none) rectify<L, set>(v);
       store<L, set>(y + at, v);
     };
     for_each_row(p, panel, row);
   });
 }
 
-/// x, and the gradient that passes the ReLU.
-template <int L, bool relu, Isa set, class T>
-[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* x, const Lanes<L>& scale,
-                                            const Lanes<L>& shift) {
+/// x, and the gradient that passes the ReLU, whose result is y or, without an addend, what x gives.
+template <int L, Tail tail, Isa set, class T>
+[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* x, const T* y,
+                                            const Lanes<L>& scale, const Lanes<L>& shift) {
   load<L, set>(v, x);
   load<L, set>(g, dy);
-  if constexpr (!relu) return;
-  Lanes<L> y;
-  fused<L, set>(y, v, scale, shift);
-  g = y > 0 ? g : Lanes<L>{};
+  if constexpr (tail == Tail::none) return;
+  Lanes<L> result;
+  if constexpr (tail == Tail::relu)
+    fused<L, set>(result, v, scale, shift);
+  else
+    load<L, set>(result, y);
+  g = result > 0 ? g : Lanes<L>{};
 }
 
-template <int L, bool relu, class T>
-void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool through, const T* x, const T* dy, T* dx,
-                    float* dweight, float* dbias) {
+/// What backward reads and writes, as x lies. With an addend the first pass writes its gradient, which the second reads
+/// in place of dy; dx may be dy's bytes only without one.
+template <class T>
+struct Gradients {
+  const T *x, *dy, *y;
+  T *dx, *daddend;
+  float *dweight, *dbias;
+};
+
+template <int L, Tail tail, class T>
+void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool through, const Gradients<T> d) {
   std::array<double, L> db, dw;
   vectorized([&]<Isa set>() __attribute__((always_inline)) {
-    auto add = [ =, scale = f.scale, shift = f.shift, mean = f.mean ](Dim at, Lanes<L> & a, Lanes<L> & b)
+    auto add = [ d, scale = f.scale, shift = f.shift, mean = f.mean ](Dim at, Lanes<L> & a, Lanes<L> & b)
         __attribute__((always_inline)) {
       Lanes<L> g, v;
-      incoming<L, relu, set>(g, v, dy + at, x + at, scale, shift);
+      incoming<L, tail, set>(g, v, d.dy + at, d.x + at, d.y + at, scale, shift);
+      if constexpr (tail == Tail::add_relu) store<L, set>(d.daddend + at, g);
       a += g;
       fused<L, set>(b, g, v - mean, b);
     };
@@ -201,48 +219,63 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
     slope[l] = static_cast<float>(along);
     offset[l] = static_cast<float>(-db[lane] / n * scale - static_cast<double>(f.mean[l]) * along);
   }
-  put<L>(dbias, p.C, panel, bias);
-  put<L>(dweight, p.C, panel, weight);
+  put<L>(d.dbias, p.C, panel, bias);
+  put<L>(d.dweight, p.C, panel, weight);
+  constexpr Tail left = tail == Tail::add_relu ? Tail::none : tail;
+  const T* const passed = tail == Tail::add_relu ? d.daddend : d.dy;
   vectorized([&]<Isa set>() __attribute__((always_inline)) {
     auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
       Lanes<L> g, v;
-      incoming<L, relu, set>(g, v, dy + at, x + at, scale, shift);
+      incoming<L, left, set>(g, v, passed + at, d.x + at, d.y + at, scale, shift);
       fused<L, set>(v, v, slope, offset);
       fused<L, set>(v, g, scale, v);
-      store<L, set>(dx + at, v);
+      store<L, set>(d.dx + at, v);
     };
     for_each_row(p, panel, row);
   });
 }
 
-/// f.operator()<L, relu, T>() for the tensor's lanes and element type.
+Tail tail_of(bool has_addend, bool relu) { return has_addend ? Tail::add_relu : relu ? Tail::relu : Tail::none; }
+
+/// f.operator()<L, tail, T>() for the tensor's lanes and element type.
 template <class F>
-void specialise(const Tensor& x, bool relu, F&& f) {
-  const auto with_type = [&]<int L, bool R>() {
+void specialise(const Tensor& x, Tail tail, F&& f) {
+  const auto with_type = [&]<int L, Tail t>() {
     if (x.dtype() == DType::bf16)
-      f.template operator()<L, R, bfloat16>();
+      f.template operator()<L, t, bfloat16>();
     else
-      f.template operator()<L, R, float>();
+      f.template operator()<L, t, float>();
   };
-  const bool wide = lanes_of(x.shape(), x.layout()) == 16;
-  if (wide)
-    relu ? with_type.template operator()<16, true>() : with_type.template operator()<16, false>();
-  else
-    relu ? with_type.template operator()<8, true>() : with_type.template operator()<8, false>();
+  const auto with_lanes = [&]<int L>() {
+    switch (tail) {
+      case Tail::none: return with_type.template operator()<L, Tail::none>();
+      case Tail::relu: return with_type.template operator()<L, Tail::relu>();
+      case Tail::add_relu: return with_type.template operator()<L, Tail::add_relu>();
+    }
+  };
+  lanes_of(x.shape(), x.layout()) == 16 ? with_lanes.template operator()<16>() : with_lanes.template operator()<8>();
 }
 
-BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, bool relu) {
+template <class T>
+const T* pointer_to(const Tensor& t) {
+  return t.defined() ? t.raw<T>().data() : nullptr;
+}
+
+BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                           const BatchNorm2dTail& tail) {
+  const Tensor addend = tail.addend.to(x.layout());
   BatchNorm2dResult result{Tensor::like(x), Tensor::empty({x.dim(1)}), Tensor::empty({x.dim(1)}), {}};
-  specialise(x, relu, [&]<int L, bool R, class T>() {
+  specialise(x, tail_of(addend.defined(), tail.relu), [&]<int L, Tail t, class T>() {
     const Panels p(x, L);
     const T* px = x.raw<T>().data();
+    const T* pa = pointer_to<T>(addend);
     T* py = result.y.mutable_raw<T>().data();
     float* mean = result.mean.mutable_data<float>().data();
     float* variance = result.variance.mutable_data<float>().data();
     parallel_for(p.count, grain_for(4 * p.values), [&](Dim begin, Dim end) {
       for (Dim panel = begin; panel < end; ++panel) {
         statistics<L>(p, panel, px, mean, variance);
-        normalise<L, R>(p, panel, factors<L>(result.mean, result.variance, weight, bias, eps, panel), px, py);
+        normalise<L, t>(p, panel, factors<L>(result.mean, result.variance, weight, bias, eps, panel), px, pa, py);
       }
     });
   });
@@ -250,15 +283,17 @@ BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& 
 }
 
 Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight, const Tensor& bias,
-                  double eps, bool relu) {
+                  double eps, const BatchNorm2dTail& tail) {
+  const Tensor addend = tail.addend.to(x.layout());
   Tensor y = Tensor::like(x);
-  specialise(x, relu, [&]<int L, bool R, class T>() {
+  specialise(x, tail_of(addend.defined(), tail.relu), [&]<int L, Tail t, class T>() {
     const Panels p(x, L);
     const T* px = x.raw<T>().data();
+    const T* pa = pointer_to<T>(addend);
     T* py = y.mutable_raw<T>().data();
     parallel_for(p.count, grain_for(p.values), [&](Dim begin, Dim end) {
       for (Dim panel = begin; panel < end; ++panel)
-        normalise<L, R>(p, panel, factors<L>(mean, variance, weight, bias, eps, panel), px, py);
+        normalise<L, t>(p, panel, factors<L>(mean, variance, weight, bias, eps, panel), px, pa, py);
     });
   });
   return y;
@@ -266,20 +301,25 @@ Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, c
 
 BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics) {
   const Tensor& x = saved.x;
+  const Tensor y = saved.y.to(x.layout());
   Tensor dout = dy.to(x.layout());
   dy = Tensor();
-  BatchNorm2dGradients d{dout.unique() ? dout : Tensor::like(x), Tensor::empty({x.dim(1)}), Tensor::empty({x.dim(1)})};
-  specialise(x, saved.relu, [&]<int L, bool R, class T>() {
+  Tensor masked = dout.unique() ? dout : Tensor::like(x);  // over dy where nobody else looks at it
+  BatchNorm2dGradients d{y.defined() ? Tensor::like(x) : masked, Tensor::empty({x.dim(1)}), Tensor::empty({x.dim(1)}),
+                         y.defined() ? masked : Tensor()};
+  specialise(x, tail_of(y.defined(), saved.relu), [&]<int L, Tail t, class T>() {
     const Panels p(x, L);
-    const T* px = x.raw<T>().data();
-    const T* pdy = dout.raw<T>().data();
-    T* pdx = d.dx.mutable_raw<T>().data();
-    float* dweight = d.dweight.mutable_data<float>().data();
-    float* dbias = d.dbias.mutable_data<float>().data();
+    const Gradients<T> at{x.raw<T>().data(),
+                          dout.raw<T>().data(),
+                          pointer_to<T>(y),
+                          d.dx.mutable_raw<T>().data(),
+                          masked.mutable_raw<T>().data(),
+                          d.dweight.mutable_data<float>().data(),
+                          d.dbias.mutable_data<float>().data()};
     parallel_for(p.count, grain_for(4 * p.values), [&](Dim begin, Dim end) {
       for (Dim panel = begin; panel < end; ++panel) {
         const auto f = factors<L>(saved.mean, saved.variance, saved.weight, saved.bias, saved.eps, panel);
-        backward_panel<L, R>(p, panel, f, through_statistics, px, pdy, pdx, dweight, dbias);
+        backward_panel<L, t>(p, panel, f, through_statistics, at);
       }
     });
   });
@@ -288,6 +328,6 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::simd, supports, training, evaluation, backward, true};
+const BatchNorm2dKernels batch_norm2d{Backend::simd, supports, training, evaluation, backward, true, true};
 
 }  // namespace fanin::simd

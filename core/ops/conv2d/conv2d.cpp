@@ -8,8 +8,8 @@
 #include "core/ops/arguments.h"
 #include "core/ops/cast.h"
 #include "core/ops/conv2d/kernels.h"
-#include "core/ops/elementwise.h"
 #include "core/ops/relu.h"
+#include "core/ops/tail.h"
 #include "core/verify.h"
 
 namespace fanin {
@@ -120,7 +120,7 @@ Tensor run_forward(const Conv2dKernels& kernels, const Conv2dGeometry& g, const 
   const bool has_tail = tail.addend.defined() || tail.relu;
   if (has_tail && kernels.forward_fused != nullptr) return kernels.forward_fused(g, x, weight, bias, tail);
   Tensor y = kernels.forward(g, x, weight, bias);
-  if (has_tail) apply(tail, y);
+  if (has_tail) add_and_rectify(y, tail.addend, tail.relu);
   return y;
 }
 
@@ -134,17 +134,6 @@ Attributes attributes_of(const Conv2dGeometry& g, bool relu) {
 }
 
 }  // namespace
-
-void apply(const Conv2dTail& tail, Tensor& y) {
-  const Tensor other = tail.addend.to(y.layout());
-  dispatch(y.dtype(), [&]<class T>() {
-    using C = compute_t<T>;
-    auto sum = [](C p, C q) __attribute__((always_inline)) { return p + q; };
-    auto cut = [](C v) __attribute__((always_inline)) { return v < 0 ? C(0) : v; };  // keeps NaN
-    if (other.defined()) elementwise<T>(y, sum, y, other);
-    if (tail.relu) elementwise<T>(y, cut, y);
-  });
-}
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options, Tensor addend) {
   const auto is_f32 = [](const Tensor& t) { return t.defined() && t.dtype() == DType::f32; };

@@ -21,8 +21,6 @@ struct Conv2dTail {
   bool into_addend = false;  // nobody else looks at the addend: its bytes may become the result's
   bool relu = false;
 };
-/// The same as a pass of its own.
-void apply(const Conv2dTail& tail, Tensor& y);
 
 /// One way to compute a convolution. All directions are required: a backend that cannot train is not a backend.
 /// A kernel allocates its result, in the layout it wants, and writes every element; it never sees autograd. Operands
@@ -47,7 +45,7 @@ class Conv2dKernels final {
   Forward forward;
   BackwardInput backward_input;
   BackwardWeight backward_weight;
-  ForwardFused forward_fused;  // with a tail, in one pass; null: forward() and apply()
+  ForwardFused forward_fused;  // with a tail, in one pass; null: forward() and add_and_rectify()
 };
 
 namespace reference {

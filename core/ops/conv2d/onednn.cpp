@@ -5,6 +5,7 @@
 
 #include "core/backends/onednn.h"
 #include "core/ops/conv2d/working_copies.h"
+#include "core/ops/tail.h"
 #include "core/threads.h"
 
 namespace fanin::onednn {
@@ -279,7 +280,7 @@ Tensor forward_fused(const Conv2dGeometry& g, const Tensor& x, const Tensor& wei
     const Convolution& c = convolution(g, x.dtype(), weight.dtype(), Direction::forward, extras);
     if (c.is_reference) {
       Tensor y = by_blas(blas::conv2d.forward, g, x.dtype(), x, weight, bias).to(c.plan.y);
-      apply(tail, y);
+      add_and_rectify(y, tail.addend, tail.relu);
       return y;
     }
     const Tensor source = x.to(c.plan.x);

@@ -7,6 +7,7 @@
 #include "core/backends/layouts.h"
 #include "core/lanes.h"
 #include "core/ops/conv2d/kernels.h"
+#include "core/ops/tail.h"
 #include "core/simd.h"
 #include "core/threads.h"
 
@@ -112,7 +113,7 @@ template <int L, int group, int width, Isa set, class T>
     }
   });
   for (int o = 0; o < width; ++o) {
-    if (relu) sums[o] = Lanes<L>{} > sums[o] ? Lanes<L>{} : sums[o];  // keeps NaN
+    if (relu) rectify<L, set>(sums[o]);
     store<L, set>(y + o * L, sums[o]);
   }
 }
@@ -290,7 +291,7 @@ Tensor forward_fused(const Conv2dGeometry& g, const Tensor& x, const Tensor& wei
                      const Conv2dTail& tail) {
   const bool relu = tail.relu && !tail.addend.defined();
   Tensor y = run(g, x, pack(g, weight.as(x.dtype()), false), bias, relu, g.padding, g.OH, g.OW);
-  if (tail.addend.defined()) apply(tail, y);
+  if (tail.addend.defined()) add_and_rectify(y, tail.addend, tail.relu);
   return y;
 }
 

@@ -158,7 +158,6 @@ struct Results {
 template <int L, Isa set, class T>
 [[gnu::always_inline]] inline void scatter(const Results<T> to, const Tiling tiles, Dim first, Dim count,
                                            const float* m, Dim step) {
-  const Lanes<L> zero = {};
   const Images<T>& y = to.y;
   for (Dim t = 0; t < count; ++t) {
     const Corner at(tiles, first + t, 0);
@@ -179,7 +178,7 @@ template <int L, Isa set, class T>
             load<L, set>(more, to.addend + pixel);
             value += more;
           }
-          if (to.relu) value = value < 0 ? zero : value;  // keeps NaN
+          if (to.relu) rectify<L, set>(value);
           store<L, set>(y.pixels + pixel, value);
         }
     }

@@ -26,9 +26,8 @@ Tensor channels(double mean, double deviation, double first) {
 double error_of_statistics(const Tensor& x) {
   const Tensor one = Tensor::full({16}, 1);
   const Tensor zero = Tensor::zeros({16});
-  const auto wide =
-      reference::batch_norm2d.training(x.as(DType::f64), one.as(DType::f64), zero.as(DType::f64), 0, false);
-  const auto got = simd::batch_norm2d.training(x.to(Layout::channel_blocked(16)), one, zero, 0, false);
+  const auto wide = reference::batch_norm2d.training(x.as(DType::f64), one.as(DType::f64), zero.as(DType::f64), 0, {});
+  const auto got = simd::batch_norm2d.training(x.to(Layout::channel_blocked(16)), one, zero, 0, {});
   double worst = 0;
   for (std::size_t c = 0; c < 16; ++c) {
     worst = std::max(worst, std::abs(got.variance.values()[c] / wide.variance.values()[c] - 1));
@@ -40,17 +39,16 @@ double error_of_statistics(const Tensor& x) {
 
 }  // namespace
 
-TEST_CASE(
-    "the vector batch norm's variance comes from one pass, and from a second where the first value lies far off") {
+TEST_CASE("the vector batch norm's variance comes from one pass, and from a second where the mean lies far from 0") {
   CHECK(error_of_statistics(channels(0, 1, 0.5)) < 1e-5);
   CHECK(error_of_statistics(channels(100, 1, 101)) < 1e-5);
-  // 324 values with a spread of 1 around −3000 beside one of 0: about 0 their squares would leave no digit of it.
+  // 324 values with a spread of 1 around −3000 beside one of 0: their squares would leave no digit of it.
   CHECK(error_of_statistics(channels(-3000, 1, 0)) < 1e-5);
 }
 
 TEST_CASE("channels that are constant have no variance in the vector batch norm") {
   const Tensor x = Tensor::full({4, 16, 9, 9}, 0.1).to(Layout::channel_blocked(16));
-  const auto result = simd::batch_norm2d.training(x, Tensor::full({16}, 2), Tensor::full({16}, 3), 1e-5, false);
+  const auto result = simd::batch_norm2d.training(x, Tensor::full({16}, 2), Tensor::full({16}, 3), 1e-5, {});
   for (const double v : result.variance.values()) CHECK(v == 0);
   for (const double y : result.y.values()) CHECK(y == doctest::Approx(3).epsilon(1e-6));
 }
@@ -80,7 +78,7 @@ TEST_CASE("vectors are rounded to bf16 as single values are") {
 TEST_CASE("batch norm in evaluation takes plain images to the layout of the vector kernel") {
   if (!onednn::batch_norm2d.supports({2, 16, 3, 3}, DType::f32, {})) return;
   const Tensor ones = Tensor::full({16}, 1);
-  const Tensor y = onednn::batch_norm2d.evaluation(Tensor::full({2, 16, 3, 3}, 3), ones, ones, ones, ones, 0, false);
+  const Tensor y = onednn::batch_norm2d.evaluation(Tensor::full({2, 16, 3, 3}, 3), ones, ones, ones, ones, 0, {});
   CHECK_FALSE(y.layout().is_plain());
   for (const double v : y.values()) CHECK(v == 3);
 }

@@ -9,6 +9,7 @@
 #include "core/backend.h"
 #include "core/backends/layouts.h"
 #include "core/ops/conv2d/kernels.h"
+#include "core/ops/tail.h"
 #include "core/random.h"
 #include "core/threads.h"
 
@@ -109,7 +110,7 @@ TEST_CASE("Winograd's convolution agrees with the definition, forward and backwa
             const Conv2dTail tail{.addend = addend, .into_addend = into_addend, .relu = relu};
             const Tensor y = simd::winograd.forward_fused(g, x, weight, bias, tail);
             Tensor wanted = expected.clone();
-            apply({.addend = dy, .into_addend = false, .relu = relu}, wanted);
+            add_and_rectify(wanted, dy, relu);
             CHECK(distance(y, wanted) < near);
             CHECK((y.raw_bytes() == addend.raw_bytes()) == (into_addend && addend_layout == layout));
             if (!into_addend) CHECK(distance(addend, dy) == 0);
