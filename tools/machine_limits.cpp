@@ -1,8 +1,8 @@
 #include "tools/machine_limits.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
+#include <cstring>
 #include <limits>
 
 #include "core/autocast.h"
@@ -41,15 +41,21 @@ double gemm_flops(DType dtype) {
 
 /// Whole words added up, in sums side by side, so that no addition waits for the one before.
 std::uint64_t sum_of(const std::uint64_t* words, Dim begin, Dim end) {
-  constexpr Dim lanes = 32;
-  std::array<std::uint64_t, lanes> sums{};
+  using Vector = std::uint64_t __attribute__((vector_size(64)));
+  constexpr Dim lanes = 8, vectors = 4;
+  Vector sums[vectors] = {};
   vectorized([&]() __attribute__((always_inline)) {
-    for (Dim i = begin; i + lanes <= end; i += lanes)
-      for (Dim l = 0; l < lanes; ++l) sums[static_cast<std::size_t>(l)] += words[i + l];
+    for (Dim i = begin; i + vectors * lanes <= end; i += vectors * lanes)
+      for (Dim v = 0; v < vectors; ++v) {
+        Vector more;
+        std::memcpy(&more, words + i + v * lanes, sizeof more);
+        sums[v] += more;
+      }
   });
-  std::uint64_t all = 0;
-  for (const std::uint64_t sum : sums) all += sum;
-  return all;
+  const Vector all = sums[0] + sums[1] + sums[2] + sums[3];
+  std::uint64_t sum = 0;
+  for (Dim l = 0; l < lanes; ++l) sum += all[l];
+  return sum;
 }
 
 double read_rate(const Tensor& array) {
