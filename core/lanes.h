@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "core/dtype.h"
@@ -136,19 +137,25 @@ template <int L, Isa set>
   (std::make_integer_sequence<int, 2 * L>());
 }
 
-/// body.operator()<set>() for the best instruction set that kernels over L lanes of T make a difference for: registers
-/// of L lanes, and products of bf16. The caller has seen to it that this machine has it.
+/// The least instruction set that has registers of L lanes.
+template <int L>
+constexpr Isa least_isa = L == 16 ? Isa::avx512 : Isa::avx2;
+
+/// vectorized() for loops over L lanes of T: compiled only for what makes a difference to them, registers of L lanes
+/// and conversions of bf16. body.operator()<set>().
 template <int L, class T, class F>
 void with_registers(F&& body) {
 #if defined(__x86_64__)
-  if constexpr (L == 16 && sizeof(T) == 2) {
+  if constexpr (L == 16 && std::is_same_v<T, bfloat16>)
     if (isa() == Isa::avx512_bf16) return detail::run_avx512_bf16(body);
+  if (isa() >= least_isa<L>) {
+    if constexpr (L == 16)
+      return detail::run_avx512(body);
+    else
+      return detail::run_avx2(body);
   }
-  if constexpr (L == 16) return detail::run_avx512(body);
-  if constexpr (L == 8) return detail::run_avx2(body);
-#else
-  detail::call<Isa::generic>(body);
 #endif
+  detail::call<Isa::generic>(body);
 }
 
 }  // namespace fanin

@@ -1,15 +1,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
+#include "core/io/json.h"
 #include "core/nearest.h"
 #include "init/rules.h"
 
 namespace fanin {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
@@ -61,33 +59,43 @@ void add_name(Rules& rules, std::string_view entry) {
   rules.name += entry;
 }
 
-std::string as_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string as_text(const Json& value) { return value.as<std::string>() ? value.string() : value.text(); }
 
 /// {"select": …, "scheme": …, argument: value, …} or {"set": …}. The rules' name becomes their text.
 void add_json(Rules& rules, const Json& entry) {
-  check<Error>(entry.is_object(), "rules: expected {\"select\": …, \"scheme\": …} or {\"set\": …}, got ", entry.dump());
-  if (entry.contains("set")) {
-    check<Error>(entry.size() == 1 && entry["set"].is_string(), "rules: a set stands alone, got ", entry.dump());
-    const std::string set = entry["set"].get<std::string>();
-    add_set(rules, set);
-    return add_name(rules, set);
+  const auto* members = entry.as<Json::Object>();
+  check<Error>(members != nullptr, "rules: expected {\"select\": …, \"scheme\": …} or {\"set\": …}, got ",
+               entry.text());
+  if (const Json& set = entry["set"]; !set.is_null()) {
+    check<Error>(members->size() == 1 && set.as<std::string>(), "rules: a set stands alone, got ", entry.text());
+    add_set(rules, set.string());
+    return add_name(rules, set.string());
   }
-  check<Error>(entry.contains("select") && entry["select"].is_string() && entry.contains("scheme"),
-               "rules: an entry needs \"select\" and \"scheme\", got ", entry.dump());
+  const Json& select = entry["select"];
+  check<Error>(select.as<std::string>() && !entry["scheme"].is_null(),
+               "rules: an entry needs \"select\" and \"scheme\", got ", entry.text());
   std::string scheme = as_text(entry["scheme"]);
-  for (const auto& [name, value] : entry.items())
+  for (const auto& [name, value] : *members)
     if (name != "select" && name != "scheme")
       scheme += (scheme.find(':') == std::string::npos ? ":" : ",") + name + "=" + as_text(value);
-  add_rule(rules, entry["select"].get<std::string>(), scheme, true);
+  add_rule(rules, select.string(), scheme, true);
   add_name(rules, rules.rules.back().text());
 }
 
+Json parsed(const std::string& text) {
+  try {
+    return Json::parse(text, "rules");
+  } catch (const FileError& error) {
+    fail<Error>(error.what(), ": ", text.substr(0, 60));
+  }
+}
+
 void add_json_text(Rules& rules, const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
-  check<Error>(!json.is_discarded(), "rules: this is no JSON: ", text.substr(0, 60));
-  const Json& list = json.is_object() && json.contains("rules") ? json["rules"] : json;
-  check<Error>(list.is_array(), "rules: expected {\"rules\": […]}, got ", text.substr(0, 60));
-  for (const Json& entry : list) add_json(rules, entry);
+  const Json json = parsed(text);
+  const Json& list = json["rules"].is_null() ? json : json["rules"];
+  const auto* entries = list.as<Json::Array>();
+  check<Error>(entries != nullptr, "rules: expected {\"rules\": […]}, got ", text.substr(0, 60));
+  for (const Json& entry : *entries) add_json(rules, entry);
 }
 
 void add_file(Rules& rules, const std::string& path) {

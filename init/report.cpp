@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "core/io/json.h"
 #include "core/simd.h"
 #include "core/threads.h"
 #include "init/rules.h"
@@ -104,30 +104,29 @@ std::string InitReport::text() const {
 }
 
 std::string InitReport::json() const {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  const auto object_of = [](const Moments& m) {
+    Json object = Json::object();
+    return object.set("mean", m.mean).set("std", m.std);
+  };
+  Json::Array list;
   for (const InitEntry& e : parameters) {
-    nlohmann::ordered_json entry = {{"name", e.name},
-                                    {"layer", e.layer},
-                                    {"shape", std::vector<Dim>(e.shape.begin(), e.shape.end())},
-                                    {"rule", e.rule},
-                                    {"fan_in", e.fans.in},
-                                    {"fan_out", e.fans.out},
-                                    {"fan_out_aware", e.aware.out}};
-    if (e.gain) entry["gain"] = *e.gain;
-    if (e.expected) entry["expected"] = {{"mean", e.expected->mean}, {"std", e.expected->std}};
-    entry["drawn"] = {{"mean", e.drawn.mean}, {"std", e.drawn.std}};
-    list.push_back(std::move(entry));
+    Json entry = Json::object();
+    entry.set("name", e.name).set("layer", e.layer);
+    entry.set("shape", Json::list(std::vector<Dim>(e.shape.begin(), e.shape.end()))).set("rule", e.rule);
+    entry.set("fan_in", e.fans.in).set("fan_out", e.fans.out).set("fan_out_aware", e.aware.out);
+    if (e.gain) entry.set("gain", *e.gain);
+    if (e.expected) entry.set("expected", object_of(*e.expected));
+    list.push_back(entry.set("drawn", object_of(e.drawn)));
   }
-  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
-  for (const LsuvStep& step : rescaled)
-    steps.push_back({{"layer", step.layer},
-                     {"passes", step.passes},
-                     {"factor", step.factor},
-                     {"before", step.before},
-                     {"after", step.after}});
-  return nlohmann::ordered_json{
-      {"rules", rules}, {"seed", seed}, {"parameters", std::move(list)}, {"rescaled", std::move(steps)}}
-      .dump(2);
+  Json::Array steps;
+  for (const LsuvStep& s : rescaled) {
+    Json step = Json::object();
+    step.set("layer", s.layer).set("passes", s.passes).set("factor", s.factor);
+    steps.push_back(step.set("before", s.before).set("after", s.after));
+  }
+  Json all = Json::object();
+  all.set("rules", rules).set("seed", seed);
+  return all.set("parameters", std::move(list)).set("rescaled", std::move(steps)).text(true);
 }
 
 }  // namespace fanin

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/autograd.h"
+#include "core/io/json.h"
 #include "core/optim/optimizer.h"
-#include "tools/json.h"
 #include "tools/machine_limits.h"
 
 namespace fanin {

@@ -1,10 +1,10 @@
 #include "tools/checkpoint.h"
 
 #include "core/check.h"
+#include "core/io/json.h"
 #include "core/io/safetensors.h"
 #include "core/simd.h"
 #include "core/threads.h"
-#include "tools/json.h"
 
 namespace fanin {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "tools/json.h"
+#include "core/io/json.h"
 
 namespace fanin {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "core/backend.h"
+#include "core/io/json.h"
 #include "tools/console.h"
-#include "tools/json.h"
 #include "tools/options.h"
 
 namespace fanin {

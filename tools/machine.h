@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tools/json.h"
+#include "core/io/json.h"
 
 namespace fanin {
 

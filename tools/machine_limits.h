@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/dtype.h"
-#include "tools/json.h"
+#include "core/io/json.h"
 
 namespace fanin {
 

@@ -10,7 +10,7 @@
 
 #include "core/check.h"
 #include "core/io/atomic_file.h"
-#include "tools/json.h"
+#include "core/io/json.h"
 
 namespace fanin {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/check.h"
-#include "tools/json.h"
+#include "core/io/json.h"
 
 namespace fanin {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/autograd.h"
+#include "core/io/json.h"
 #include "tools/chrome_trace.h"
-#include "tools/json.h"
 #include "tools/machine_limits.h"
 
 namespace fanin {

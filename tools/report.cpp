@@ -7,8 +7,8 @@
 
 #include "core/check.h"
 #include "core/io/atomic_file.h"
+#include "core/io/json.h"
 #include "tools/chart.h"
-#include "tools/json.h"
 #include "tools/metrics.h"
 #include "tools/progress.h"
 

@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "core/check.h"
+#include "core/io/json.h"
 #include "layers/fold_batch_norm.h"
-#include "tools/json.h"
 
 namespace fanin {
 

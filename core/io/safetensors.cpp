@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -16,26 +15,6 @@ namespace fanin {
 
 namespace {
 
-std::string_view format_name(DType dtype) {
-  switch (dtype) {
-    case DType::f32: return "F32";
-    case DType::f64: return "F64";
-    case DType::bf16: return "BF16";
-    case DType::i64: return "I64";
-    case DType::u8: return "U8";
-  }
-  return "";
-}
-
-/// The text as a JSON string.
-std::string json_string(std::string_view text) {
-  try {
-    return nlohmann::json(text).dump();
-  } catch (const nlohmann::json::exception&) {
-    fail<StateDictError>("save_safetensors: a name or a metadata text is no valid UTF-8");
-  }
-}
-
 void check_saveable(const StateDict& tensors) {
   std::unordered_set<std::string_view> names;
   for (const auto& [name, tensor] : tensors) {
@@ -43,25 +22,6 @@ void check_saveable(const StateDict& tensors) {
     check<StateDictError>(names.insert(name).second, "save_safetensors: two tensors are called '", name, "'");
     check<UnsetError>(tensor.is_set(), "save_safetensors: '", name, "' has no values yet");
   }
-}
-
-std::string header_of(const StateDict& tensors, Metadata metadata) {
-  metadata.try_emplace("format", "pt");
-  std::string json = "{\"__metadata__\":{";
-  for (const auto& [key, value] : metadata)
-    json += (json.back() == '{' ? "" : ",") + json_string(key) + ":" + json_string(value);
-  json += '}';
-  std::uint64_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.numel()) * size_of(tensor.dtype());
-    json += "," + json_string(name) + ":{\"dtype\":\"" + std::string(format_name(tensor.dtype())) + "\",\"shape\":[";
-    for (int i = 0; i < tensor.rank(); ++i) json += (i ? "," : "") + std::to_string(tensor.dim(i));
-    json += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";
-    offset = end;
-  }
-  json += '}';
-  json.resize((json.size() + 7) / 8 * 8, ' ');
-  return json;
 }
 
 /// A sparse file can claim any size: what cannot fit into memory is refused with a reason, not left to the allocator.
@@ -93,7 +53,7 @@ void save_safetensors(const std::string& path, const StateDict& tensors, const M
   check_saveable(tensors);
   StateDict sorted = tensors;
   std::ranges::stable_sort(sorted, std::greater{}, [](const auto& named) { return size_of(named.second.dtype()); });
-  const std::string header = header_of(sorted, metadata);
+  const std::string header = safetensors_header(sorted, metadata);
   check<FileError>(header.size() <= max_safetensors_header && sorted.size() <= max_safetensors_tensors,
                    "save_safetensors: '", path, "' would have ", sorted.size(), " tensors and a header of ",
                    header.size(), " bytes, more than readers accept");

@@ -32,6 +32,26 @@ std::optional<DType> dtype_from(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view format_name(DType dtype) {
+  switch (dtype) {
+    case DType::f32: return "F32";
+    case DType::f64: return "F64";
+    case DType::bf16: return "BF16";
+    case DType::i64: return "I64";
+    case DType::u8: return "U8";
+  }
+  return "";
+}
+
+/// The text as a JSON string.
+std::string json_string(std::string_view text) {
+  try {
+    return nlohmann::json(text).dump();
+  } catch (const nlohmann::json::exception&) {
+    fail<StateDictError>("save_safetensors: a name or a metadata text is no valid UTF-8");
+  }
+}
+
 /// Follows the one form a header may have and refuses every other event:
 ///   { "__metadata__": {"key": "value", …},  "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, … }
 /// The JSON library would silently keep one of two equal keys; here they are seen as they are read.
@@ -280,6 +300,25 @@ SafetensorsHeader read_safetensors_header(InputFile& file) {
 SafetensorsHeader read_safetensors_header(const std::string& path) {
   InputFile file(path);
   return read_safetensors_header(file);
+}
+
+std::string safetensors_header(const StateDict& tensors, Metadata metadata) {
+  metadata.try_emplace("format", "pt");
+  std::string json = "{\"__metadata__\":{";
+  for (const auto& [key, value] : metadata)
+    json += (json.back() == '{' ? "" : ",") + json_string(key) + ":" + json_string(value);
+  json += '}';
+  std::uint64_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const std::uint64_t end = offset + static_cast<std::uint64_t>(tensor.numel()) * size_of(tensor.dtype());
+    json += "," + json_string(name) + ":{\"dtype\":\"" + std::string(format_name(tensor.dtype())) + "\",\"shape\":[";
+    for (int i = 0; i < tensor.rank(); ++i) json += (i ? "," : "") + std::to_string(tensor.dim(i));
+    json += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";
+    offset = end;
+  }
+  json += '}';
+  json.resize((json.size() + 7) / 8 * 8, ' ');
+  return json;
 }
 
 }  // namespace fanin

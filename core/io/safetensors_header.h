@@ -9,6 +9,7 @@
 
 #include "core/dtype.h"
 #include "core/io/input_file.h"
+#include "core/io/state_dict.h"
 #include "core/shape.h"
 
 namespace fanin {
@@ -41,5 +42,9 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
 /// The header of a file, without reading the tensors: `file` stands at the first byte of the data afterwards.
 SafetensorsHeader read_safetensors_header(InputFile& file);
 SafetensorsHeader read_safetensors_header(const std::string& path);
+
+/// The JSON of a header, whole words of 8 bytes, for tensors whose data follow in this order. Throws StateDictError if
+/// a name or a text is no valid UTF-8.
+std::string safetensors_header(const StateDict& tensors, Metadata metadata);
 
 }  // namespace fanin

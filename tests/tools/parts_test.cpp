@@ -8,12 +8,12 @@
 
 #include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/io/json.h"
 #include "core/ops/cross_entropy.h"
 #include "models/models.h"
 #include "tests/tools/program.h"
 #include "tools/estimate.h"
 #include "tools/evaluate.h"
-#include "tools/json.h"
 #include "tools/metrics.h"
 #include "tools/options.h"
 #include "tools/progress.h"

@@ -124,7 +124,7 @@ void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* vari
   Lanes<L> centre = {}, spread = {};
   for (int pass = 0; pass < 2; ++pass) {
     std::array<double, L> sum, squares;
-    vectorized([&]<Isa set>() __attribute__((always_inline)) {
+    with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
       auto add = [=](Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
         Lanes<L> v;
         load<L, set>(v, x + at);
@@ -150,7 +150,7 @@ void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* vari
 
 template <int L, Tail tail, class T>
 void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, const T* addend, T* y) {
-  vectorized([&]<Isa set>() __attribute__((always_inline)) {
+  with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
     auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
       Lanes<L> v;
       load<L, set>(v, x + at);
@@ -194,7 +194,7 @@ struct Gradients {
 template <int L, Tail tail, class T>
 void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool through, const Gradients<T> d) {
   std::array<double, L> db, dw;
-  vectorized([&]<Isa set>() __attribute__((always_inline)) {
+  with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
     auto add = [ d, scale = f.scale, shift = f.shift, mean = f.mean ](Dim at, Lanes<L> & a, Lanes<L> & b)
         __attribute__((always_inline)) {
       Lanes<L> g, v;
@@ -223,7 +223,7 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
   put<L>(d.dweight, p.C, panel, weight);
   constexpr Tail left = tail == Tail::add_relu ? Tail::none : tail;
   const T* const passed = tail == Tail::add_relu ? d.daddend : d.dy;
-  vectorized([&]<Isa set>() __attribute__((always_inline)) {
+  with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
     auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
       Lanes<L> g, v;
       incoming<L, left, set>(g, v, passed + at, d.x + at, d.y + at, scale, shift);

@@ -165,10 +165,6 @@ template <int L, int group, Isa set, class T>
   });
 }
 
-/// The least that has registers of L lanes.
-template <int L>
-constexpr Isa least_isa = L == 16 ? Isa::avx512 : Isa::avx2;
-
 Layout layout_of(const Conv2dGeometry& g, DType dtype) {
   return onednn::preferred_layout(dtype, {g.N, g.OC, g.OH, g.OW});
 }
@@ -273,7 +269,7 @@ Tensor run(const Conv2dGeometry& g, const Tensor& x, const Packed& weights, cons
         const Plane<L, T> plane{from + image * pixels * L, zeros.data(), x.dim(2), x.dim(3)};
         const float* const w = weights.words.data() + image % blocks * weights.block;
         const float* const first = start.data() + image % blocks * L;
-        vectorized([&]<Isa set>() __attribute__((always_inline)) {
+        with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
           if constexpr (set >= least_isa<L>)
             convolve<L, group, set>(plane, w, first, relu, padding, OH, OW, to + image * OH * OW * L);
         });
@@ -318,7 +314,7 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
           const Dim image = n * blocks + b;
           const Plane<L, T> from{px + image * g.IH * g.IW * L, zeros.data(), g.IH, g.IW};
           const Plane<L, T> by{pdy + image * g.OH * g.OW * L, zeros.data(), g.OH, g.OW};
-          vectorized([&]<Isa set>() __attribute__((always_inline)) {
+          with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
             if constexpr (set >= least_isa<L>) correlate<L, group, set>(from, by, g.padding, sums.data());
           });
         }

@@ -82,7 +82,7 @@ Dim panel_width(Dim C) {
 template <int L, class T, class F>
 void compiled(F&& body) {
   with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-    if constexpr (!in_pairs<T> || multiplies_pairs<L, set>) body.template operator()<set>();
+    if constexpr (in_pairs<T> ? multiplies_pairs<L, set> : set >= least_isa<L>) body.template operator()<set>();
   });
 }
 
