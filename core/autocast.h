@@ -9,7 +9,8 @@ namespace fanin {
 bool multiplies_bf16();
 
 /// Mixed precision. Within the scope, on this thread, conv2d, linear and matmul take f32 operands as bf16 (a recorded
-/// cast: parameters, their gradients and the optimiser stay f32), and what they return is bf16. It flows on as bf16
+/// cast, but for conv2d's weight, which its kernels round; parameters, their gradients and the optimiser stay f32), and
+/// what they return is bf16. It flows on as bf16
 /// through batch norm (whose parameters and statistics are f32), ReLU, add and pooling; cross_entropy takes it back to
 /// f32. Sums are f32 everywhere. f64 is left alone. bf16 has the range of f32: no loss scaling is needed.
 /// Same as torch.autocast("cpu", dtype=torch.bfloat16).

@@ -103,7 +103,7 @@ template <int L, bool pairs, Isa set>
   }
 }
 
-/// Rounds to nearest, ties to even, as bfloat16's constructor does.
+/// Rounds to nearest, ties to even, as bfloat16's constructor does (but may take denormals for zero).
 template <int L, Isa set>
 [[gnu::always_inline]] inline void store(bfloat16* to, const Lanes<L>& from) {
   typename LanesOf<L>::Half half;
@@ -148,12 +148,9 @@ void with_registers(F&& body) {
 #if defined(__x86_64__)
   if constexpr (L == 16 && std::is_same_v<T, bfloat16>)
     if (isa() == Isa::avx512_bf16) return detail::run_avx512_bf16(body);
-  if (isa() >= least_isa<L>) {
-    if constexpr (L == 16)
-      return detail::run_avx512(body);
-    else
-      return detail::run_avx2(body);
-  }
+  if constexpr (L == 16)
+    if (isa() >= Isa::avx512) return detail::run_avx512(body);
+  if (isa() >= Isa::avx2) return detail::run_avx2(body);
 #endif
   detail::call<Isa::generic>(body);
 }

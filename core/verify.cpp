@@ -75,9 +75,10 @@ void Verification::compare(const KernelResult& got, const KernelResult& expected
   check<MismatchError>(a.shape() == b.shape() && a.dtype() == b.dtype(), op_, ": the ", got.name, " of kernel ",
                        name_of(kernel_), " is ", a.dtype(), a.shape(), ", the reference's ", b.dtype(), b.shape());
   const double scale = std::max(largest(b), expected.size);
-  const double tolerance = tolerance_of(a.dtype());
+  const DType precision = expected.operands.value_or(a.dtype());
+  const double tolerance = tolerance_of(precision);
   const Differences found = differences(a.plain(), b.plain(), tolerance * scale);
-  double& worst = innermost->compared_[text(op_, " ", name_of(kernel_), " ", a.dtype(), ": ", got.name)];
+  double& worst = innermost->compared_[text(op_, " ", name_of(kernel_), " ", precision, ": ", got.name)];
   if (found.worst > 0) worst = std::max(worst, found.worst / scale);
   if (found.count == 0) return;
   std::string inputs;

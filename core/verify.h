@@ -2,6 +2,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +51,8 @@ bool verifying();
 struct KernelResult {
   std::string_view name;  // "output", "gradient of input 0"
   Tensor value;
-  double size = 0;  // of what is summed, where the sum may cancel: rounding is in proportion to that
+  double size = 0;                     // of what is summed, where the sum may cancel: rounding is in proportion to that
+  std::optional<DType> operands = {};  // where they are rounded more than the value: they decide what is allowed
 };
 /// Largest finite magnitude in a tensor; 0 for an undefined one.
 double largest(const Tensor& tensor);

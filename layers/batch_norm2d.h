@@ -21,7 +21,8 @@ class BatchNorm2d final : public Module {
   Tensor forward(const Tensor& x) override { return normalise(x, false, {}); }
   /// relu(forward(x)) in one operator, with the layer's hooks and path as if it had been called.
   Tensor then_relu(const Tensor& x);
-  /// add_relu(forward(x), addend) likewise: the tail of a residual block.
+  /// add_relu(forward(x), addend) likewise: the tail of a residual block. Hooks see what it returns, sum and ReLU
+  /// included.
   Tensor then_add_relu(const Tensor& x, const Tensor& addend);
   void visit(ModuleVisitor& v) override;
   std::string_view type() const override { return "BatchNorm2d"; }

@@ -51,12 +51,15 @@ Pool2dOptions pool_options(const Op& op) {
           .count_include_pad = std::get<bool>(attribute(op, "count_include_pad"))};
 }
 
+Step::Run run_sum(bool with_relu) {
+  if (with_relu) return [](const Step&, const Tensors& in) { return add_relu(in[0], in[1]); };
+  return [](const Step&, const Tensors& in) { return add(in[0], in[1]); };
+}
+
 /// How to run an operator without weights again; empty if it is not known.
 Step::Run repeat(const TraceEntry& entry) {
   const std::string_view name = entry.op.name;
   if (name == "relu") return [](const Step&, const Tensors& in) { return relu(in[0]); };
-  if (name == "add") return [](const Step&, const Tensors& in) { return add(in[0], in[1]); };
-  if (name == "add_relu") return [](const Step&, const Tensors& in) { return add_relu(in[0], in[1]); };
   if (name == "max_pool2d")
     return [o = pool_options(entry.op)](const Step&, const Tensors& in) { return max_pool2d(in[0], o); };
   if (name == "avg_pool2d")
@@ -107,12 +110,9 @@ class Folding final {
       open_convolution(entry.inputs[0].id, true)->options.relu = true;
       return value_of(entry.inputs[0].id);
     }
-    if (name == "add" || name == "add_relu") {
-      const std::size_t value = sum(entry.inputs[0], entry.inputs[1], name == "add_relu");
-      if (value != unknown) return value;
-    }
+    if (name == "add" || name == "add_relu") return sum(entry.inputs[0], entry.inputs[1], name == "add_relu");
     Step::Run run = repeat(entry);
-    return run ? push({.run = std::move(run)}, entry, entry.inputs.size()) : unknown;
+    return run ? push({.run = std::move(run)}, entry.inputs) : unknown;
   }
 
   std::size_t value_of(std::uint64_t id) const {
@@ -127,9 +127,9 @@ class Folding final {
     return found != modules_.end() && met_.insert(entry.module).second ? dynamic_cast<Layer*>(found->second) : nullptr;
   }
 
-  std::size_t push(Step step, const TraceEntry& entry, std::size_t operands) {
-    for (std::size_t i = 0; i < operands; ++i) {
-      const std::size_t value = value_of(entry.inputs[i].id);
+  std::size_t push(Step step, const std::vector<TraceEntry::Value>& operands) {
+    for (const TraceEntry::Value& operand : operands) {
+      const std::size_t value = value_of(operand.id);
       if (value == unknown) return unknown;
       step.inputs.push_back({value});
     }
@@ -147,7 +147,7 @@ class Folding final {
                  .bias = bias.detach().as(DType::f64).clone(),
                  .options = {o.stride, o.padding, o.dilation, o.groups},
                  .run = run_convolution},
-                entry, 1);
+                {entry.inputs[0]});
   }
 
   std::size_t linear_layer(const TraceEntry& entry) {
@@ -157,7 +157,7 @@ class Folding final {
                  .weight = own->weight.detach().clone(),
                  .bias = own->bias.detach().clone(),
                  .run = run_linear},
-                entry, 1);
+                {entry.inputs[0]});
   }
 
   /// The convolution whose value this is, if nothing else looks at it and its tail can still take more.
@@ -189,14 +189,14 @@ class Folding final {
     return value_of(entry.inputs[0].id);
   }
 
-  /// The value of a + b, and a ReLU, made the tail of the convolution that made the later of the two, when the other
-  /// one is there; unknown if that cannot be.
+  /// The value of a + b, and a ReLU: the tail of the convolution that made the later of the two, when the other one is
+  /// there, or a step of its own.
   std::size_t sum(const TraceEntry::Value& a, const TraceEntry::Value& b, bool relu) {
     const bool a_is_later = value_of(a.id) > value_of(b.id);
     const std::uint64_t last = a_is_later ? a.id : b.id;
     const std::size_t addend = value_of(a_is_later ? b.id : a.id);
     Step* conv = open_convolution(last);
-    if (conv == nullptr || addend == unknown || a.shape != b.shape) return unknown;
+    if (conv == nullptr || addend == unknown || a.shape != b.shape) return push({.run = run_sum(relu)}, {a, b});
     conv->inputs.push_back({addend});
     conv->options.relu = relu;
     return value_of(last);
@@ -216,7 +216,8 @@ bool all_finite(const Tensor& t) {
 void mark_last_uses(std::vector<Step>& steps) {
   std::set<std::size_t> wanted;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step)
-    for (Step::Input& input : step->inputs) input.last = wanted.insert(input.value).second;
+    for (auto input = step->inputs.rbegin(); input != step->inputs.rend(); ++input)  // a step may take a value twice
+      input->last = wanted.insert(input->value).second;
 }
 
 DType dtype_of_net(Module& net) {

@@ -94,7 +94,8 @@ Json Json::parse(std::string_view text, const std::string& path) {
   try {
     return in(nlohmann::ordered_json::parse(text));
   } catch (const nlohmann::json::exception& error) {
-    fail<FileError>(path, ": not JSON: ", error.what());
+    const std::string_view what = error.what();  // "[json.exception.parse_error.101] parse error at …"
+    fail<FileError>(path, ": not JSON: ", what.substr(what.find("] ") + 2));
   }
 }
 

@@ -3,11 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <map>
 
 #include "core/autocast.h"
 #include "core/autograd.h"
 #include "core/backend.h"
+#include "core/ops/add.h"
+#include "core/ops/pool2d/pool2d.h"
+#include "core/ops/relu.h"
 #include "layers/activations.h"
 #include "layers/layers.h"
 #include "models/models.h"
@@ -103,6 +108,51 @@ TEST_CASE("of a residual network nothing is left but convolutions, the mean and 
   }
   CHECK(state_dict(*folded)[0].first == "conv_1_3x3.weight");
   CHECK(state_dict(*folded)[1].first == "conv_1_3x3.bias");
+}
+
+namespace {
+
+/// A residual block: `shortcut` gives the addend, from the block's input.
+class Block final : public Module {
+ public:
+  using Shortcut = std::function<Tensor(const Tensor&)>;
+  explicit Block(Shortcut shortcut) : shortcut_(std::move(shortcut)) {}
+  Tensor forward(const Tensor& x) override {
+    const Tensor h = conv(x);
+    return bn.then_add_relu(h, shortcut_(x));
+  }
+  void visit(ModuleVisitor& v) override {
+    v.child("conv", conv);
+    v.child("bn", bn);
+  }
+  std::string_view type() const override { return "Block"; }
+  Conv2d conv{4, 4, {.kernel = 3, .padding = 1}};
+  BatchNorm2d bn{4};
+
+ private:
+  Shortcut shortcut_;
+};
+
+}  // namespace
+
+TEST_CASE("a block's tail is folded whatever its shortcut is") {
+  const std::map<std::string, Block::Shortcut> shortcuts{
+      {"identity", [](const Tensor& x) { return x; }},
+      {"twice itself", [](const Tensor& x) { return add(x, x); }},
+      {"pool", [](const Tensor& x) { return avg_pool2d(x, {.kernel = 3, .stride = 1, .padding = 1}); }},
+      {"relu", [](const Tensor& x) { return relu(x); }}};
+  for (const auto& [name, shortcut] : shortcuts) {
+    CAPTURE(name);
+    Block net(shortcut);
+    golden::fill(net);
+    net.eval();
+    const auto folded = fold_batch_norm(net, {4, 6, 5});
+    REQUIRE(folded);
+    const Tensor x = golden::noise("input", {2, 4, 6, 5}).as(DType::f32);
+    const NoGrad no_grad;
+    CHECK(golden::relative_difference((*folded)(x), net(x)) < 1e-5);
+    CHECK_FALSE(std::ranges::count(executed(*folded, x), "batch_norm2d"));
+  }
 }
 
 TEST_CASE("folding copies: the network keeps its mode and weights, the folded one its own") {

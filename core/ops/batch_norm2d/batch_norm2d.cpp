@@ -55,7 +55,7 @@ void update_running(Tensor& running, const Tensor& batch, double momentum, doubl
 
 /// Whether the kernels do all of the tail; if not, it is a pass of its own.
 bool finishes(const BatchNorm2dKernels& kernels, const BatchNorm2dTail& tail) {
-  return !tail.addend.defined() || (kernels.adds && tail.relu);
+  return !tail.addend.defined() || (kernels.can.add && tail.relu);
 }
 
 BatchNorm2dResult run(const BatchNorm2dKernels& kernels, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -107,7 +107,7 @@ double largest_factor(const BatchNorm2dSaved& saved) {
   return most;
 }
 
-/// The gradients where a ReLU's mask is read from y, by kernels that do not do so themselves.
+/// The gradients by kernels that are not told of an addend: the ReLU's mask is taken from y beforehand.
 BatchNorm2dGradients by_mask(const BatchNorm2dKernels& k, const Tensor& dy, const Tensor& y,
                              const BatchNorm2dSaved& saved, bool through_statistics) {
   const Tensor none;
@@ -119,23 +119,28 @@ BatchNorm2dGradients by_mask(const BatchNorm2dKernels& k, const Tensor& dy, cons
   return d;
 }
 
-/// The reference that verifies a fused ReLU takes the mask from `y`: on which side of the kink a rounded value lies,
-/// the kernel decides.
+/// `y`, where it was kept, is the operator's output. On which side of the ReLU's kink a rounded value lies, the kernel
+/// decides: the reference that verifies it takes the mask from y, too.
 BatchNorm2dGradients run_backward(const BatchNorm2dKernels& kernels, Tensor dy, const BatchNorm2dSaved& saved,
                                   bool through_statistics, bool has_addend, const Tensor& y) {
   const Tensor operand = verifying() ? dy.clone() : Tensor();  // kernels may write into dy
   return verified(
       "batch_norm2d", {&saved.x, &saved.weight, &saved.bias}, kernels, reference::batch_norm2d,
       [&](const BatchNorm2dKernels& k) {
-        if (&k != &kernels) return by_mask(k, operand, y, saved, through_statistics);
-        if (has_addend && !saved.y.defined()) return by_mask(k, dy, y, saved, through_statistics);
-        return k.backward(std::move(dy), saved, through_statistics);
+        const bool chosen = &k == &kernels;
+        Tensor d = operand;
+        if (chosen) d = std::move(dy);
+        const bool knows_addend = chosen && saved.y.defined();
+        const bool by_y = chosen ? has_addend && !knows_addend : y.defined() || !saved.relu;
+        return by_y ? by_mask(k, d, y, saved, through_statistics) : k.backward(std::move(d), saved, through_statistics);
       },
       [&](const BatchNorm2dGradients& d) {
         const double size = largest(operand);
-        return std::vector<KernelResult>{{"gradient of input 0", d.dx, size * largest_factor(saved)},
-                                         {"gradient of input 1", d.dweight, size},
-                                         {"gradient of input 2", d.dbias, size}};
+        std::vector<KernelResult> results{{"gradient of input 0", d.dx, size * largest_factor(saved)},
+                                          {"gradient of input 1", d.dweight, size},
+                                          {"gradient of input 2", d.dbias, size}};
+        if (has_addend) results.push_back({"gradient of input 3", d.daddend, size});
+        return results;
       });
 }
 
@@ -148,10 +153,11 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
   const BatchNorm2dTail tail{addend.detach(), options.relu};
   const BatchNorm2dResult result = run(kernels, x, weight, bias, running_mean, running_var, options, tail);
   const bool has_addend = addend.defined();
+  const bool keeps_y = options.relu && (has_addend || verifying());
   Tensors inputs{x, weight, bias};
   if (has_addend) inputs.push_back(addend);
   Remake remake;  // one pass; the convolution behind saves no activation of its own
-  if (kernels.repeats && !has_addend)
+  if (kernels.can.repeat && !has_addend)
     remake = [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), mean = result.mean,
               variance = result.variance] {
       return kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, {{}, o.relu});
@@ -161,13 +167,13 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
        {{"training", options.training}, {"momentum", options.momentum}, {"eps", options.eps}, {"relu", options.relu}},
        name_of(kernels.backend)},
       result.y, inputs,
-      [&kernels, o = options, has_addend, fused = finishes(kernels, tail), sx = Saved(x), sw = Saved(weight),
-       sb = Saved(bias), mean = result.mean, variance = result.variance, workspace = result.workspace,
-       sy = options.relu && (has_addend || verifying()) ? Saved(result.y) : Saved()](Tensor dy,
-                                                                                     Needs needs) -> Tensors {
-        const Tensor y = sy.defined() ? sy.get() : Tensor();
-        const Tensor kernels_y = has_addend && fused ? y : Tensor();
-        const BatchNorm2dSaved saved{sx.get(), mean, variance, sw.get(), sb.get(), workspace, kernels_y, o.eps, o.relu};
+      [&kernels, o = options, has_addend, kernel_adds = has_addend && finishes(kernels, tail), sx = Saved(x),
+       sw = Saved(weight), sb = Saved(bias), mean = result.mean, variance = result.variance,
+       workspace = result.workspace, sy = keeps_y ? Saved(result.y) : Saved()](Tensor dy, Needs needs) -> Tensors {
+        const Tensor none;
+        const Tensor y = sy.defined() ? sy.get() : none;
+        const BatchNorm2dSaved saved{sx.get(), mean,  variance, sw.get(), sb.get(), workspace, kernel_adds ? y : none,
+                                     o.eps,    o.relu};
         BatchNorm2dGradients d = run_backward(kernels, std::move(dy), saved, o.training, has_addend, y);
         Tensors gradients{needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
         if (has_addend) gradients.push_back(needs[3] ? d.daddend : Tensor());

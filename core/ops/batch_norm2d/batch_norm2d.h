@@ -8,7 +8,8 @@ struct BatchNorm2dOptions {
   bool training = true;
   double momentum = 0.1;  // weight of the new value in the running statistics, as PyTorch has it
   double eps = 1e-5;
-  bool relu = false;  // y = max(…, 0): the fused form, equal to relu(batch_norm2d(…)) or add_relu(batch_norm2d(…), a)
+  bool relu =
+      false;  // y = max(…, 0): the fused form, relu(batch_norm2d(…)) or add_relu(batch_norm2d(…), a), rounded once
 };
 
 /// Batch normalisation of each channel over batch and pixels.

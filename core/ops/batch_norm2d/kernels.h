@@ -26,7 +26,7 @@ struct BatchNorm2dGradients {
 /// How the forward pass ran, for backward.
 struct BatchNorm2dSaved {
   const Tensor &x, &mean, &variance, &weight, &bias, &workspace;
-  const Tensor& y;  // defined if an addend was added before the ReLU
+  const Tensor& y;  // defined where the kernel itself added an addend before the ReLU
   double eps;
   bool relu;
 };
@@ -45,16 +45,20 @@ class BatchNorm2dKernels final {
   /// The gradient through the batch's statistics (after Training), or with them constant (after Evaluation).
   using Backward = BatchNorm2dGradients (*)(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics);
 
-  constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b, bool again, bool add)
-      : backend(which), supports(s), training(t), evaluation(e), backward(b), repeats(again), adds(add) {}
+  struct Abilities {
+    bool repeat = false;  // evaluation, given the batch's statistics, repeats training's y to the bit
+    bool add = false;     // takes an addend before a ReLU, and gives its gradient; others are never given one
+  };
+
+  constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b, Abilities abilities)
+      : backend(which), supports(s), training(t), evaluation(e), backward(b), can(abilities) {}
 
   Backend backend;
   Supports supports;
   Training training;
   Evaluation evaluation;
   Backward backward;
-  bool repeats;  // evaluation, given the batch's statistics, repeats training's y to the bit
-  bool adds;     // takes an addend before a ReLU, and gives its gradient; others are never given one
+  Abilities can;
 };
 
 namespace reference {

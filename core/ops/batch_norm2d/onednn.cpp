@@ -15,7 +15,8 @@ struct Normalisation {
   Primitive forward, backward;
 };
 
-Normalisation make(const Shape& shape, DType dtype, double eps, bool relu) {
+Normalisation make(const Shape& shape, DType dtype, double wanted_eps, bool relu) {
+  const double eps = std::max(wanted_eps, 1e-37);  // lanes without a channel have no variance: 0 · 1/√0 is no number
   Normalisation n;
   n.layout = preferred_layout(dtype, shape);
   const Shape whole = whole_blocks(shape, n.layout);
@@ -132,7 +133,6 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{
-    Backend::onednn, supports_batch_norm2d, training, evaluation, backward, false, false};
+const BatchNorm2dKernels batch_norm2d{Backend::onednn, supports_batch_norm2d, training, evaluation, backward, {}};
 
 }  // namespace fanin::onednn

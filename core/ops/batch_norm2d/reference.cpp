@@ -140,6 +140,6 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::reference, supports, training, evaluation, backward, true, false};
+const BatchNorm2dKernels batch_norm2d{Backend::reference, supports, training, evaluation, backward, {.repeat = true}};
 
 }  // namespace fanin::reference

@@ -72,7 +72,7 @@ Factors<L> factors(const Tensor& mean, const Tensor& variance, const Tensor& wei
   const Lanes<L> var = take<L>(variance, panel);
   const Lanes<L> w = take<L>(weight, panel);
   const Lanes<L> b = take<L>(bias, panel);
-  for (int l = 0; l < L; ++l) {
+  for (int l = 0; l < std::min<Dim>(L, mean.dim(0) - panel * L); ++l) {  // the other lanes stay 0
     f.inverse[l] = static_cast<float>(1 / std::sqrt(static_cast<double>(var[l]) + eps));
     f.scale[l] = w[l] * f.inverse[l];
     f.shift[l] = static_cast<float>(static_cast<double>(b[l]) -
@@ -169,7 +169,7 @@ void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, cons
 
 /// x, and the gradient that passes the ReLU, whose result is y or, without an addend, what x gives.
 template <int L, Tail tail, Isa set, class T>
-[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* x, const T* y,
+[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* x, const T* y, Dim at,
                                             const Lanes<L>& scale, const Lanes<L>& shift) {
   load<L, set>(v, x);
   load<L, set>(g, dy);
@@ -178,7 +178,7 @@ template <int L, Tail tail, Isa set, class T>
   if constexpr (tail == Tail::relu)
     fused<L, set>(result, v, scale, shift);
   else
-    load<L, set>(result, y);
+    load<L, set>(result, y + at);
   g = result > 0 ? g : Lanes<L>{};
 }
 
@@ -198,7 +198,7 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
     auto add = [ d, scale = f.scale, shift = f.shift, mean = f.mean ](Dim at, Lanes<L> & a, Lanes<L> & b)
         __attribute__((always_inline)) {
       Lanes<L> g, v;
-      incoming<L, tail, set>(g, v, d.dy + at, d.x + at, d.y + at, scale, shift);
+      incoming<L, tail, set>(g, v, d.dy + at, d.x + at, d.y, at, scale, shift);
       if constexpr (tail == Tail::add_relu) store<L, set>(d.daddend + at, g);
       a += g;
       fused<L, set>(b, g, v - mean, b);
@@ -226,7 +226,7 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
   with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
     auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
       Lanes<L> g, v;
-      incoming<L, left, set>(g, v, passed + at, d.x + at, d.y + at, scale, shift);
+      incoming<L, left, set>(g, v, passed + at, d.x + at, d.y, at, scale, shift);
       fused<L, set>(v, v, slope, offset);
       fused<L, set>(v, g, scale, v);
       store<L, set>(d.dx + at, v);
@@ -328,6 +328,7 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
 
 }  // namespace
 
-const BatchNorm2dKernels batch_norm2d{Backend::simd, supports, training, evaluation, backward, true, true};
+const BatchNorm2dKernels batch_norm2d{Backend::simd, supports, training,
+                                      evaluation,    backward, {.repeat = true, .add = true}};
 
 }  // namespace fanin::simd

@@ -106,7 +106,10 @@ Tensor input_gradient(const Conv2dKernels& kernels, const Conv2dGeometry& g, con
 Tensor weight_gradient(const Conv2dKernels& kernels, const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
   return verified(
       "conv2d", {&dy, &x}, kernels, reference::conv2d,
-      [&](const Conv2dKernels& k) { return k.backward_weight(g, dy, x); }, "gradient of input 1");
+      [&](const Conv2dKernels& k) { return k.backward_weight(g, dy, x); },
+      [&](const Tensor& dw) {
+        return std::vector<KernelResult>{{.name = "gradient of input 1", .value = dw, .operands = x.dtype()}};
+      });
 }
 
 void check_addend(const Tensor& addend, const Tensor& x, const Conv2dGeometry& g) {
@@ -228,6 +231,7 @@ std::vector<Sample> samples() {
   };
   result.push_back({"5 groups of 4", {{2, 20, 3, 11}, {20, 4, 3, 3}, {20}}, narrow(5, 1)});
   result.push_back({"3 groups of 8", {{2, 24, 4, 8}, {24, 8, 3, 3}, {24}}, narrow(3, {2, 0})});
+  result.push_back({"32 channels", {{2, 32, 3, 2}, {32, 32, 3, 3}, {32}}, narrow(1, 1)});
   result.push_back({"2 groups of 4", {{1, 8, 3, 3}, {8, 4, 3, 3}, {8}}, narrow(2, {0, 2})});
   result.push_back({"empty batch", {{0, 4, 5, 5}, {4, 4, 3, 3}}, grouped(1)});
   for (const Sample& sample : tail_samples()) result.push_back(sample);

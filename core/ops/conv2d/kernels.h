@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/backend.h"
+#include "core/backends/layouts.h"
 #include "core/tensor.h"
 
 namespace fanin {
@@ -58,6 +59,10 @@ namespace onednn {
 extern const Conv2dKernels conv2d;  // f32 and bf16; writes blocked layouts
 }
 namespace simd {
+/// The layout in which they take and give activations.
+inline Layout vector_layout(const Conv2dGeometry& g, DType dtype) {
+  return onednn::preferred_layout(dtype, {g.N, g.OC, g.OH, g.OW});
+}
 extern const Conv2dKernels conv2d;    // own vector code for 3×3 in groups of 4 or 8 channels, f32 and bf16
 extern const Conv2dKernels winograd;  // 3×3 at stride 1, up to 256 channels a group, f32 and bf16
 }  // namespace simd

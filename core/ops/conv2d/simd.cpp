@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/backends/layouts.h"
 #include "core/lanes.h"
 #include "core/ops/conv2d/kernels.h"
 #include "core/ops/tail.h"
@@ -34,7 +33,7 @@ struct Words {
 };
 
 template <int L, Isa set, class T>
-constexpr bool in_pairs = multiplies_pairs<L, set>&& std::is_same_v<T, bfloat16>;
+constexpr bool multiplied_in_pairs = multiplies_pairs<L, set>&& std::is_same_v<T, bfloat16>;
 
 /// f(0), f(1), …, f(count − 1), each with its number known when compiled.
 template <int count, class F>
@@ -88,7 +87,7 @@ struct Plane {
 template <int L, int group, int width, Isa set, class T>
 [[gnu::always_inline]] inline void outputs(const Plane<L, T> x, const float* weights, const float* bias, bool relu,
                                            Size2 padding, Dim oh, Dim ow, T* y) {
-  constexpr bool pairs = in_pairs<L, set, T>;
+  constexpr bool pairs = multiplied_in_pairs<L, set, T>;
   using W = Words<group, pairs>;
   Lanes<L> sums[width];
   for (int o = 0; o < width; ++o) load<L, set>(sums[o], bias);
@@ -165,16 +164,12 @@ template <int L, int group, Isa set, class T>
   });
 }
 
-Layout layout_of(const Conv2dGeometry& g, DType dtype) {
-  return onednn::preferred_layout(dtype, {g.N, g.OC, g.OH, g.OW});
-}
-
 bool supports(const Conv2dGeometry& g, DType dtype) {
   if ((dtype != DType::f32 && dtype != DType::bf16) || g.KH != K || g.KW != K || g.stride != Size2(1) ||
       g.dilation != Size2(1) || g.padding.h >= K || g.padding.w >= K || g.N == 0)
     return false;
   const Dim group = g.IC / g.G;
-  const Dim L = layout_of(g, dtype).block;
+  const Dim L = vector_layout(g, dtype).block;
   return group == g.OC / g.G && g.G > 1 &&
          ((L == 16 && isa() >= least_isa<16> && (group == 4 || group == 8)) ||
           (L == 8 && isa() >= least_isa<8> && group == 4));
@@ -189,7 +184,7 @@ void specialise(const Conv2dGeometry& g, DType dtype, F&& f) {
     else
       f.template operator()<L, group, float>();
   };
-  if (layout_of(g, dtype).block == 8)
+  if (vector_layout(g, dtype).block == 8)
     with_type.template operator()<8, 4>();
   else if (g.IC / g.G == 4)
     with_type.template operator()<16, 4>();
@@ -225,7 +220,7 @@ struct Packed {
 /// Of [C, group, K, K]. `turned`: as the gradient of the input wants them, from output channels to input channels, the
 /// kernel turned by half.
 Packed pack(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
-  const Layout layout = layout_of(g, weight.dtype());
+  const Layout layout = vector_layout(g, weight.dtype());
   const Dim L = layout.block;
   const Dim group = g.IC / g.G;
   const Dim blocks = (g.IC + L - 1) / L;
@@ -253,7 +248,7 @@ Packed pack(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
 /// x [N, C, H, W] with packed weights to [N, C, OH, OW], both in blocks.
 Tensor run(const Conv2dGeometry& g, const Tensor& x, const Packed& weights, const Tensor& bias, bool relu,
            Size2 padding, Dim OH, Dim OW) {
-  const Layout layout = layout_of(g, x.dtype());
+  const Layout layout = vector_layout(g, x.dtype());
   const Tensor source = x.to(layout);
   Tensor y = Tensor::empty({g.N, g.OC, OH, OW}, x.dtype(), layout);
   const Dim blocks = layout.blocks(x.shape());
@@ -297,7 +292,7 @@ Tensor backward_input(const Conv2dGeometry& g, const Tensor& dy, const Tensor& w
 }
 
 Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
-  const Layout layout = layout_of(g, x.dtype());
+  const Layout layout = vector_layout(g, x.dtype());
   const Tensor source = x.to(layout);
   const Tensor gradient = dy.to(layout);
   Tensor dw = Tensor::empty({g.OC, g.IC / g.G, K, K});

@@ -1,8 +1,8 @@
 #include <algorithm>
+#include <numeric>
 #include <type_traits>
 #include <vector>
 
-#include "core/backends/layouts.h"
 #include "core/ops/conv2d/kernels.h"
 #include "core/ops/conv2d/products.h"
 #include "core/ops/conv2d/winograd_tiles.h"
@@ -11,12 +11,11 @@
 #include "core/threads.h"
 
 // 3×3 convolutions at stride 1 by Winograd's F(2×2, 3×3) and, for the gradient of the weights, F(3×3, 2×2): tiles of
-// 2×2 outputs and 4×4 inputs are transformed, and what is a convolution there is a product of two numbers a place: 16
-// multiplications a channel instead of 36, in 16 matrix products. oneDNN's direct kernels run at the machine's peak, so
-// that only fewer multiplications are faster. Rounding errors in f32 are those of a direct convolution. In bf16 the
-// transformed tiles are rounded once more than a direct convolution's operands; sums are f32. A NaN or infinity
-// reaches the whole tile.
-// Source: Lavin and Gray 2016 (arXiv:1509.09308).
+// 4×4 inputs and 2×2 outputs are transformed, and a convolution of transformed tiles is a product element by element:
+// 16 multiplications a channel instead of 36, done as 16 matrix products. oneDNN's direct kernels run at the machine's
+// peak, so that only fewer multiplications are faster. Rounding errors in f32 are those of a direct convolution. In
+// bf16 the transformed tiles are rounded once more than a direct convolution's operands; sums are f32. A NaN or
+// infinity reaches the whole tile. Source: Lavin and Gray 2016 (arXiv:1509.09308).
 
 namespace fanin::simd {
 
@@ -24,24 +23,20 @@ namespace {
 
 /// bf16 is multiplied in pairs: of input channels, or of tiles where tiles are summed over.
 template <class T>
-constexpr bool in_pairs = std::is_same_v<T, bfloat16>;
+constexpr bool paired = std::is_same_v<T, bfloat16>;
 template <class T>
-constexpr Dim word_size = in_pairs<T> ? 2 : 1;
+constexpr Dim word_size = paired<T> ? 2 : 1;
 
 template <class T>
 const float* as_words(const T* elements) {
   return reinterpret_cast<const float*>(elements);
 }
 
-Layout layout_of(const Conv2dGeometry& g, DType dtype) {
-  return onednn::preferred_layout(dtype, {g.N, g.OC, g.OH, g.OW});
-}
-
 bool supports(const Conv2dGeometry& g, DType dtype) {
   if (g.KH != 3 || g.KW != 3 || g.stride != Size2(1) || g.dilation != Size2(1) || g.padding.h > 2 || g.padding.w > 2 ||
       g.N == 0 || g.IC > (Dim{1} << 20) || g.OC > (Dim{1} << 20))
     return false;
-  const Dim L = layout_of(g, dtype).block;
+  const Dim L = vector_layout(g, dtype).block;
   const bool has_instructions =
       dtype == DType::f32
           ? (L == 16 && isa() >= Isa::avx512) || (L == 8 && isa() >= Isa::avx2)
@@ -56,7 +51,7 @@ template <class F>
 void specialise(const Conv2dGeometry& g, DType dtype, F&& f) {
   if (dtype == DType::bf16)
     f.template operator()<16, bfloat16>();
-  else if (layout_of(g, dtype).block == 16)
+  else if (vector_layout(g, dtype).block == 16)
     f.template operator()<16, float>();
   else
     f.template operator()<8, float>();
@@ -82,7 +77,7 @@ Dim panel_width(Dim C) {
 template <int L, class T, class F>
 void compiled(F&& body) {
   with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-    if constexpr (in_pairs<T> ? multiplies_pairs<L, set> : set >= least_isa<L>) body.template operator()<set>();
+    if constexpr (paired<T> ? multiplies_pairs<L, set> : set >= least_isa<L>) body.template operator()<set>();
   });
 }
 
@@ -125,10 +120,9 @@ Tensor transform(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
         }
       T* const matrices = to + ((group * (O / width) + panel) * places * I + i) * width;
       compiled<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-        store_tiles<L, in_pairs<T>, set>(
+        store_tiles<L, paired<T>, set>(
             some, width, matrices, I * width, [&](Dim j, Dim b, Tile<L> & tile) __attribute__((always_inline)) {
               for (int tap = 0; tap < 9; ++tap) load<L, set>(tile[tap / 3 * 4 + tap % 3], kernels[j][tap] + b * L);
-              for (const int unused : {3, 7, 11, 12, 13, 14, 15}) tile[unused] = Lanes<L>{};
               transform_weight<L>(tile);
             });
       });
@@ -139,7 +133,7 @@ Tensor transform(const Conv2dGeometry& g, const Tensor& weight, bool turned) {
 
 Tensor transformed(const Conv2dGeometry& g, DType dtype, const Tensor& weight, bool turned) {
   thread_local WorkingCopies<DType> copies(256);
-  return copies.get(weight, {g.G, turned, layout_of(g, dtype).block}, dtype, [&] {
+  return copies.get(weight, {g.G, turned, vector_layout(g, dtype).block}, dtype, [&] {
     Tensor u;
     specialise(g, dtype, [&]<int L, class T>() { u = transform<L, T>(g, weight, turned); });
     return u;
@@ -203,7 +197,8 @@ void run(const Conv2dGeometry& g, const Tensor& x, const Tensor& u, const Tensor
   const Tiling tiling(y.dim(2), y.dim(3));
   const Dim tiles = g.N * tiling.per_image;
   const Dim bytes = places * (I * static_cast<Dim>(sizeof(T)) + O * static_cast<Dim>(sizeof(float)));
-  const Dim chunk = chunk_of(tiles, bytes, Dim{320} << 10);
+  const Dim share = (tiles * g.G + threads() - 1) / threads();  // of each thread
+  const Dim chunk = chunk_of(std::min(tiles, share), bytes, Dim{320} << 10);
   const Dim chunks = (tiles + chunk - 1) / chunk;
   const Dim in_step = step_of(chunk, I);
   const Dim out_step = step_of(chunk, O);
@@ -229,7 +224,7 @@ void run(const Conv2dGeometry& g, const Tensor& x, const Tensor& u, const Tensor
             O, [&]<int vectors>() __attribute__((always_inline)) {
               for (Dim panel = 0; panel < O / width; ++panel)
                 for (Dim p = 0; p < places; ++p)
-                  product<L, vectors, in_pairs<T>, set>(
+                  product<L, vectors, paired<T>, set>(
                       as_words(v + p * in_step), I / word_size<T>, 1,
                       as_words(pu + (((group * (O / width) + panel) * places + p) * I) * width), width,
                       m + p * out_step + panel * width, O, (count + 7) / 8 * 8, I / word_size<T>, false);
@@ -243,7 +238,7 @@ void run(const Conv2dGeometry& g, const Tensor& x, const Tensor& u, const Tensor
 /// run() with operands brought into their layout.
 Tensor convolve(const Conv2dGeometry& g, const Tensor& x, const Tensor& weight, bool turned, const Tensor& bias,
                 Size2 padding, const Shape& result, const Conv2dTail& tail) {
-  const Layout layout = layout_of(g, x.dtype());
+  const Layout layout = vector_layout(g, x.dtype());
   const Tensor source = x.to(layout);
   const Tensor addend = tail.addend.to(layout);
   Tensor y = tail.into_addend || (addend.defined() && tail.addend.layout() != layout)
@@ -284,12 +279,12 @@ void correlate(const Images<const T>& dy, const Images<const T>& x, const Tiling
   for (Dim first = begin; first < end; first += chunk) {
     const Dim count = std::min(chunk, end - first);
     compiled<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-      store_tiles<L, in_pairs<T>, set>(
+      store_tiles<L, paired<T>, set>(
           count, I, v, in_step, [&](Dim t, Dim block, Tile<L> & tile) __attribute__((always_inline)) {
             load_tile<L, 4, set>(x, Corner(tiling, first + t, padding), block, tile);
             transform_input<L>(tile);
           });
-      store_tiles<L, in_pairs<T>, set>(
+      store_tiles<L, paired<T>, set>(
           count, O, w, out_step, [&](Dim t, Dim block, Tile<L> & tile) __attribute__((always_inline)) {
             load_tile<L, 2, set>(dy, Corner(tiling, first + t, 0), block, tile);
             transform_output_gradient<L>(tile);
@@ -298,9 +293,9 @@ void correlate(const Images<const T>& dy, const Images<const T>& x, const Tiling
           I, [&]<int vectors>() __attribute__((always_inline)) {
             for (Dim p = 0; p < places; ++p)
               for (Dim i = 0; i < I; i += vectors * L)
-                product<L, vectors, in_pairs<T>, set>(
-                    as_words(w + p * out_step), 1, O, as_words(v + p * in_step + i * word_size<T>), I,
-                    m + p * O * I + i, I, O, (count + word_size<T> - 1) / word_size<T>, first != begin);
+                product<L, vectors, paired<T>, set>(as_words(w + p * out_step), 1, O,
+                                                    as_words(v + p * in_step + i * word_size<T>), I, m + p * O * I + i,
+                                                    I, O, (count + word_size<T> - 1) / word_size<T>, first != begin);
           });
     });
   }
@@ -329,16 +324,18 @@ void finish(const float* m, Dim parts, Dim O, Dim I, Dim begin, Dim end, float* 
   });
 }
 
-/// Groups are dealt out to threads; where there are fewer of them, so are the tiles of each, and their sums added.
+/// Groups are dealt out to threads; where they do not come out even, so are the tiles of each, and their sums added.
 Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& x) {
-  const Layout layout = layout_of(g, x.dtype());
+  const Layout layout = vector_layout(g, x.dtype());
   const Tensor source = x.to(layout);
   const Tensor gradient = dy.to(layout);
   const Dim I = g.IC / g.G;
   const Dim O = g.OC / g.G;
   const Tiling tiling(g.OH, g.OW);
   const Dim tiles = g.N * tiling.per_image;
-  const Dim parts = std::clamp<Dim>((threads() + g.G - 1) / g.G, 1, tiles);
+  // As many parts as let all threads work to the end, if their sums do not take too much memory.
+  const Dim even = threads() / std::gcd<Dim, Dim>(threads(), g.G);
+  const Dim parts = std::clamp<Dim>(std::min(even, (Dim{16} << 20) / (g.G * places * O * I)), 1, tiles);
   Tensor dw = Tensor::empty({g.OC, I, 3, 3});
   float* const pw = dw.mutable_data<float>().data();
   specialise(g, x.dtype(), [&]<int L, class T>() {

@@ -115,28 +115,30 @@ template <int L, int size, Isa set, class T>
 [[gnu::always_inline]] inline void load_tile(const Images<const T>& x, const Corner& at, Dim b, Tile<L>& to) {
   const T* const block = x.pixels + at.n * x.from_image + b * x.H * x.W * L;
   alignas(64) T patch[size * size * L];
-  const T* from = block + (at.h * x.W + at.w) * L;
-  Dim row = x.W * L;
-  if (at.h < 0 || at.w < 0 || at.h + size > x.H || at.w + size > x.W) {
+  const T* from = patch;
+  Dim row = size * L;
+  if (at.h >= 0 && at.w >= 0 && at.h + size <= x.H && at.w + size <= x.W) {
+    from = block + (at.h * x.W + at.w) * L;
+    row = x.W * L;
+  } else {
     std::memset(static_cast<void*>(patch), 0, sizeof patch);
     for (Dim h = std::max<Dim>(0, -at.h); h < std::min<Dim>(size, x.H - at.h); ++h)
       for (Dim w = std::max<Dim>(0, -at.w); w < std::min<Dim>(size, x.W - at.w); ++w)
         std::memcpy(static_cast<void*>(patch + (h * size + w) * L), block + ((at.h + h) * x.W + at.w + w) * L,
                     L * sizeof(T));
-    from = patch;
-    row = size * L;
   }
   for (int h = 0; h < size; ++h)
     for (int w = 0; w < size; ++w) load<L, set>(to[4 * h + w], from + h * row + w * L);
 }
 
-/// `count` transformed tiles of C channels, as 16 matrices [count, C] that lie `step` elements apart. read(t, b, tile)
-/// gives tile t's block b. `paired`: in words of two tiles side by side, [count / 2, C, 2], a missing last one zero.
+/// `count` rows of transformed tiles of C channels, as 16 matrices [count, C] that lie `step` elements apart. read(r,
+/// b, tile) fills in row r's block b. `paired`: in words of two rows side by side, [count / 2, C, 2], a missing last
+/// one zero.
 template <int L, bool paired, Isa set, class T, class Read>
 [[gnu::always_inline]] inline void store_tiles(Dim count, Dim C, T* to, Dim step, const Read& read) {
   for (Dim t = 0; t < count; t += paired ? 2 : 1)
     for (Dim b = 0; b < C / L; ++b) {
-      Tile<L> tile;
+      Tile<L> tile = {};
       read(t, b, tile);
       if constexpr (paired) {
         Tile<L> next = {};

@@ -19,6 +19,7 @@ class WorkingCopies final {
   template <class Make>
   Tensor get(const Tensor& weight, std::vector<Dim> key, const Form& form, const Make& make) {
     key.push_back(static_cast<Dim>(reinterpret_cast<std::uintptr_t>(weight.storage().get())));
+    for (const Dim size : weight.shape()) key.push_back(size);  // bytes may be seen in several shapes
     bool seen = true;
     Copy& copy = copies_.get(key, [&] {
       copies_.forget_if([](const Copy& old) { return old.owner.expired(); });

@@ -53,6 +53,20 @@ TEST_CASE("channels that are constant have no variance in the vector batch norm"
   for (const double y : result.y.values()) CHECK(y == doctest::Approx(3).epsilon(1e-6));
 }
 
+TEST_CASE("lanes without a channel stay zero without eps, too") {
+  const Tensor x = channels(0, 1, 0.5).as(DType::f32);
+  const Tensor some =
+      Tensor::from(std::vector<float>(x.data<float>().begin(), x.data<float>().begin() + 2 * 5 * 81), {2, 5, 9, 9});
+  const Tensor ones = Tensor::full({5}, 1);
+  for (const BatchNorm2dKernels* kernels : {&simd::batch_norm2d, &onednn::batch_norm2d}) {
+    const Tensor blocked = some.to(Layout::channel_blocked(16));
+    if (!kernels->supports(blocked.shape(), DType::f32, blocked.layout())) continue;
+    const Tensor y = kernels->training(blocked, ones, ones, 0, {}).y;
+    REQUIRE_FALSE(y.layout().is_plain());
+    for (const float v : y.raw<float>()) CHECK(std::isfinite(v));
+  }
+}
+
 TEST_CASE("vectors are rounded to bf16 as single values are") {
   std::vector<float> values;
   for (std::uint32_t high = 0; high < 0x10000; high += 37)

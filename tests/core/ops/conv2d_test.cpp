@@ -159,6 +159,19 @@ TEST_CASE("a bf16 convolution takes f32 weights as their bf16 copy, and gives th
     }
 }
 
+TEST_CASE("Winograd's convolution tells the shapes apart in which bytes are seen") {
+  const Conv2dGeometry narrow = three_by_three(1, 1, 32, 64, 4, 4, 1), wide = three_by_three(1, 1, 64, 32, 4, 4, 1);
+  if (!simd::winograd.supports(narrow, DType::f32)) return;
+  const Tensor weight = drawn({64, 32, 3, 3}, 1), seen = weight.view({32, 64, 3, 3});
+  const Tensor x = drawn({1, 32, 4, 4}, 2), more = drawn({1, 64, 4, 4}, 3);
+  for (int again = 0; again < 3; ++again) {
+    CHECK(distance(simd::winograd.forward(narrow, x, weight, {}), reference::conv2d.forward(narrow, x, weight, {})) <
+          1e-5);
+    CHECK(distance(simd::winograd.forward(wide, more, seen, {}), reference::conv2d.forward(wide, more, seen, {})) <
+          1e-5);
+  }
+}
+
 TEST_CASE("Winograd's convolution follows weights that are written") {
   const Conv2dGeometry g = three_by_three(1, 1, 64, 64, 4, 4, 1);
   if (!simd::winograd.supports(g, DType::f32)) return;
