@@ -18,7 +18,7 @@ std::string_view name_of(Backend backend) {
 }
 
 std::optional<Backend> backend_from(std::string_view name) {
-  for (Backend backend : {Backend::automatic, Backend::reference, Backend::blas, Backend::onednn, Backend::simd})
+  for (Backend backend : {Backend::automatic, Backend::reference, Backend::blas, Backend::onednn})
     if (name_of(backend) == name) return backend;
   return std::nullopt;
 }

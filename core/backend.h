@@ -11,7 +11,7 @@ namespace fanin {
 enum class Backend : unsigned char { automatic, reference, blas, onednn, simd };
 
 std::string_view name_of(Backend backend);
-/// From the name on the command line: auto, reference, blas, onednn, simd.
+/// From the name on the command line: auto, reference, blas, onednn. Vector kernels are few, and part of auto.
 std::optional<Backend> backend_from(std::string_view name);
 
 /// Within the scope operators on this thread take kernels of `backend`, where it has one for the case; operators that

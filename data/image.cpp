@@ -52,7 +52,7 @@ namespace {
 
 std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
-Size2 guarded_size(std::span<const std::byte> file, const std::string& path) {
+ImageHeader guarded_header(std::span<const std::byte> file, const std::string& path) {
   check<FileError>(file.size() <= max_image_bytes, path, ": ", file.size(), " bytes are too many for an image");
   const std::string problem = image_problem(file);
   check<FileError>(problem.empty(), path, ": ", problem);
@@ -63,7 +63,7 @@ Size2 guarded_size(std::span<const std::byte> file, const std::string& path) {
   check<FileError>(width > 0 && height > 0, path, ": an image of ", width, "x", height, " pixels");
   check<FileError>(width <= max_image_side && height <= max_image_side && Dim{width} * height <= max_image_pixels, path,
                    ": ", width, "x", height, " pixels are too many; at most ", max_image_pixels, " are read");
-  return {height, width};
+  return {{height, width}, channels > 2 ? 3 : 1};
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ Image::Image(Dim image_channels, Dim image_height, Dim image_width, std::uint8_t
 
 Image decode_image(std::span<const std::byte> file, const std::string& path, Dim channels) {
   check(channels == 1 || channels == 3, "decode_image: channels must be 1 or 3, got ", channels);
-  guarded_size(file, path);
+  guarded_header(file, path);
   int width = 0, height = 0, stored = 0;
   const std::unique_ptr<stbi_uc, decltype(&std::free)> decoded(
       stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file.data()), static_cast<int>(file.size()), &width,
@@ -97,9 +97,9 @@ Image read_image(const std::string& path, Dim channels) {
   return decode_image(bytes_of(file), path, channels);
 }
 
-Size2 image_size(const std::string& path) {
+ImageHeader image_header(const std::string& path) {
   const std::string file = read_file(path, max_image_bytes);
-  return guarded_size(bytes_of(file), path);
+  return guarded_header(bytes_of(file), path);
 }
 
 bool has_image_suffix(const std::string& path) {

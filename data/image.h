@@ -37,8 +37,12 @@ inline constexpr std::size_t max_image_bytes = std::size_t{1} << 28;
 Image decode_image(std::span<const std::byte> file, const std::string& path, Dim channels = 3);
 /// The same from a file.
 Image read_image(const std::string& path, Dim channels = 3);
-/// Height and width from the header alone.
-Size2 image_size(const std::string& path);
+/// From the header alone: size, and the channels of the pixels without transparency, 1 or 3.
+struct ImageHeader {
+  Size2 size;
+  Dim channels = 0;
+};
+ImageHeader image_header(const std::string& path);
 /// Whether the name ends in .jpg, .jpeg, .png or .bmp, in any case.
 bool has_image_suffix(const std::string& path);
 

@@ -20,7 +20,9 @@ class ImageFolder final : public Dataset {
   ImageFolder(DatasetInfo info, std::vector<Entry> entries) : info_(std::move(info)), entries_(std::move(entries)) {}
 
   Dim size() const override { return static_cast<Dim>(entries_.size()); }
-  Image image(Dim i) const override { return read_image((fs::path(info_.path) / entry(i).path).string()); }
+  Image image(Dim i) const override {
+    return read_image((fs::path(info_.path) / entry(i).path).string(), info_.channels);
+  }
   Dim label(Dim i) const override { return entry(i).label; }
   std::string source(Dim i) const override { return entry(i).path; }
   const DatasetInfo& info() const override { return info_; }
@@ -93,39 +95,53 @@ std::vector<std::string> classes_of(const fs::path& root, Split part) {
   return own;
 }
 
-/// The side a network's input gets unless told: that of the images where they are small and of one size, otherwise 224,
-/// as is usual for photos. Of many images a few hundred are looked at.
-Dim usual_side(const std::string& root, const std::vector<Entry>& entries) {
+/// What a network's input is unless told otherwise.
+struct Usual {
+  Dim side = 0;
+  Dim channels = 0;
+};
+
+/// The side is that of the images where they are small and of one size, otherwise 224, as is usual for photos; one
+/// channel where all are grey. Of many images a few hundred are looked at. Where the side is `told`, one that cannot be
+/// read is left to whoever wants its pixels.
+Usual usual_input(const std::string& root, const std::vector<Entry>& entries, Dim told) {
   constexpr Dim photo = 224, largest_own = 256;
   const std::size_t step = entries.size() / 256 + 1;
-  Size2 first;
+  std::optional<Size2> first;
+  Usual usual{told, 1};
   for (std::size_t i = 0; i < entries.size(); i += step) {
-    const Size2 size = image_size((fs::path(root) / entries[i].path).string());
-    if (i == 0) first = size;
-    if (size != first) return photo;
+    try {
+      const ImageHeader header = image_header((fs::path(root) / entries[i].path).string());
+      if (!first) first = header.size;
+      if (header.size != *first && told == 0) usual.side = photo;
+      usual.channels = std::max(usual.channels, header.channels);
+    } catch (const FileError&) {
+      if (told == 0) throw;
+    }
   }
-  const Dim shorter = std::min(first.h, first.w);
-  return shorter <= largest_own ? shorter : photo;
+  if (!first) usual.channels = 3;
+  if (usual.side > 0) return usual;
+  const Dim shorter = std::min(first->h, first->w);
+  return {shorter <= largest_own ? shorter : photo, usual.channels};
 }
 
 std::shared_ptr<const Dataset> open(const std::string& path, Split part, const DataOptions& options) {
   const std::vector<std::string> classes = classes_of(path, part);
   std::vector<Entry> entries = list_split(path, part, classes);
-  Dim side = options.img_size;
-  if (side == 0) {
-    // All splits follow train, so that a network meets one size.
-    const bool own = part == Split::train || !fs::is_directory(fs::path(path) / "train");
-    side = usual_side(path, own ? entries : list_split(path, Split::train, classes));
-  }
+  // All splits follow train, so that a network meets one size.
+  const bool own = part == Split::train || !fs::is_directory(fs::path(path) / "train");
+  const Usual usual = usual_input(path, own ? entries : list_split(path, Split::train, classes), options.img_size);
+  // ImageNet's, as everybody uses them; of grey images the means over its channels.
+  const Normalisation colour{{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}, grey{{0.449}, {0.226}};
   DatasetInfo info{.kind = "folder",
                    .path = path,
                    .split = part,
                    .val_split = 0,
                    .classes = classes,
-                   .channels = 3,
-                   .height = side,
-                   .width = side,
-                   .normalisation = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}};
+                   .channels = usual.channels,
+                   .height = usual.side,
+                   .width = usual.side,
+                   .normalisation = usual.channels == 1 ? grey : colour};
   return std::make_shared<ImageFolder>(std::move(info), std::move(entries));
 }
 

@@ -21,6 +21,7 @@ struct Activation {
 };
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double normal_cdf(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
 
 const std::vector<Activation>& activations() {
   static const std::vector<Activation> list = {
@@ -33,6 +34,11 @@ const std::vector<Activation>& activations() {
        [](double x) { return 2 / std::sqrt(std::numbers::pi) * std::exp(-x * x); }},
       {"selu", [](double x) { return selu_scale * (x > 0 ? x : selu_alpha * std::expm1(x)); },
        [](double x) { return selu_scale * (x > 0 ? 1 : selu_alpha * std::exp(x)); }},
+      {"elu", [](double x) { return x > 0 ? x : std::expm1(x); }, [](double x) { return x > 0 ? 1 : std::exp(x); }},
+      {"silu", [](double x) { return x * sigmoid(x); },
+       [](double x) { return sigmoid(x) * (1 + x * (1 - sigmoid(x))); }},
+      {"gelu", [](double x) { return x * normal_cdf(x); },
+       [](double x) { return normal_cdf(x) + x * std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi); }},
   };
   return list;
 }
@@ -66,6 +72,23 @@ void variance_scaling(Tensor& t, Generator& generator, double scale, double fan,
   }
 }
 
+void lecun_normal(Tensor& t, Generator& generator) {
+  variance_scaling(t, generator, 1, fan_of(fans(t.shape()), FanMode::fan_in), Distribution::truncated_normal);
+}
+
+void lecun_uniform(Tensor& t, Generator& generator) {
+  variance_scaling(t, generator, 1, fan_of(fans(t.shape()), FanMode::fan_in), Distribution::uniform);
+}
+
+void selu_normal(Tensor& t, Generator& generator) {
+  variance_scaling(t, generator, 1, fan_of(fans(t.shape()), FanMode::fan_in), Distribution::normal);
+}
+
+void residual_normal(Tensor& t, Generator& generator, double layers, FanMode mode) {
+  check<NumericError>(layers > 0, "residual_normal: layers must be > 0, got ", layers);
+  variance_scaling(t, generator, 2 / layers, fan_of(fans(t.shape()), mode), Distribution::normal);
+}
+
 CriticalPoint mean_field_critical(std::string_view nonlinearity, double q) {
   check<NumericError>(q > 0 && std::isfinite(q), "mean_field: q must be > 0, got ", q);
   std::vector<std::string_view> names;
@@ -79,6 +102,11 @@ CriticalPoint mean_field_critical(std::string_view nonlinearity, double q) {
                       ": sigma_b^2 would be ", bias);
   // For piecewise linear activations the true value is 0, and what remains is the quadrature's rounding.
   return {weight, bias < 1e-9 * q ? 0 : bias};
+}
+
+void prior_bias(Tensor& bias, double pi) {
+  check<NumericError>(pi > 0 && pi < 1, "prior_bias: pi must be between 0 and 1, got ", pi);
+  bias.fill_(-std::log((1 - pi) / pi));
 }
 
 void prior_bias(Tensor& bias, std::span<const double> frequencies) {

@@ -119,22 +119,23 @@ Scheme mean_field_scheme() {
     if (t.own_name() == "bias") return std::sqrt(point.bias_variance);
     return std::sqrt(point.weight_variance / fan_of(t.fans(), FanMode::fan_in));
   };
-  return {.name = "mean_field",
-          .formula = "weight N(0, σ_w² / fan_in), bias N(0, σ_b²), at the critical point of variance q",
-          .use = "very deep plain nets; for `*.weight` and `*.bias` both",
-          .source = "Poole et al. 2016; Schoenholz et al. 2017",
-          .arguments = {{"nonlinearity", "tanh", "linear, relu, leaky_relu, tanh, sigmoid, erf or selu"},
-                        {"q", "0.5", "variance of a layer's sums"}},
-          .refuses =
-              [](Target t, Arguments) {
-                const bool fits = t.weight.rank() >= 2 && (t.own_name() == "bias" || t.own_name() == "weight");
-                return std::string(fits ? "" : "is for weight and bias of layers with fans");
-              },
-          .fill = [std_of](Target t, Arguments a, Generator& g) { normal(*t.tensor, g, 0, std_of(t, a)); },
-          .expected =
-              [std_of](Target t, Arguments a) {
-                return Moments{0, std_of(t, a)};
-              }};
+  return {
+      .name = "mean_field",
+      .formula = "weight N(0, σ_w² / fan_in), bias N(0, σ_b²), at the critical point of variance q",
+      .use = "very deep plain nets; for `*.weight` and `*.bias` both",
+      .source = "Poole et al. 2016; Schoenholz et al. 2017",
+      .arguments = {{"nonlinearity", "tanh", "linear, relu, leaky_relu, tanh, sigmoid, erf, selu, elu, silu or gelu"},
+                    {"q", "0.5", "variance of a layer's sums"}},
+      .refuses =
+          [](Target t, Arguments) {
+            const bool fits = t.weight.rank() >= 2 && (t.own_name() == "bias" || t.own_name() == "weight");
+            return std::string(fits ? "" : "is for weight and bias of layers with fans");
+          },
+      .fill = [std_of](Target t, Arguments a, Generator& g) { normal(*t.tensor, g, 0, std_of(t, a)); },
+      .expected =
+          [std_of](Target t, Arguments a) {
+            return Moments{0, std_of(t, a)};
+          }};
 }
 
 Scheme prior_bias_scheme() {
@@ -148,7 +149,7 @@ Scheme prior_bias_scheme() {
           .use = "last bias of a detector or of rare classes, so that σ(bias) = π",
           .source = "Lin et al. 2017 (focal loss), section 4.1",
           .arguments = {{"pi", "0.01", "share of positives"}},
-          .fill = [value](Target t, Arguments a, Generator&) { t.tensor->fill_(value(a)); },
+          .fill = [](Target t, Arguments a, Generator&) { prior_bias(*t.tensor, a.number("pi")); },
           .expected =
               [value](Target, Arguments a) {
                 return Moments{value(a), 0};

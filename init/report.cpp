@@ -82,10 +82,12 @@ std::string InitReport::text() const {
   std::vector<std::vector<std::string>> rows = {
       {"parameter", "layer", "shape", "rule", "fan_in", "fan_out", "gain", "mean", "drawn", "std", "drawn"}};
   for (const InitEntry& e : parameters) {
-    const bool fans = e.fans.in > 0 || e.fans.out > 0;
-    rows.push_back({e.name, e.layer, shown(e.shape), e.rule, fans ? std::to_string(e.fans.in) : "-",
-                    fans ? std::to_string(e.fans.out) : "-", shown(e.gain), e.expected ? shown(e.expected->mean) : "-",
-                    shown(e.drawn.mean), e.expected ? shown(e.expected->std) : "-", shown(e.drawn.std)});
+    const Fans& fans = e.uses_aware ? e.aware : e.fans;
+    const bool has_fans = fans.in > 0 || fans.out > 0;
+    rows.push_back({e.name, e.layer, shown(e.shape), e.rule, has_fans ? std::to_string(fans.in) : "-",
+                    has_fans ? std::to_string(fans.out) : "-", shown(e.gain),
+                    e.expected ? shown(e.expected->mean) : "-", shown(e.drawn.mean),
+                    e.expected ? shown(e.expected->std) : "-", shown(e.drawn.std)});
   }
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)

@@ -165,6 +165,9 @@ InitEntry entry_of(const Decision& d) {
     entry.fans = d.target.fans();
     entry.aware = d.target.fans(FanConvention::aware);
   }
+  entry.uses_aware = std::ranges::any_of(scheme.arguments, [&](const SchemeParameter& p) {
+    return p.name == "groups" && arguments.word("groups") == "aware";
+  });
   if (scheme.gain) entry.gain = scheme.gain(arguments);
   if (scheme.expected) entry.expected = scheme.expected(d.target, arguments);
   entry.drawn = moments(*d.target.tensor);

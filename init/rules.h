@@ -61,9 +61,10 @@ struct InitEntry {
   std::string name;   // "stage_1.stage_1_bottleneck_0.conv_conv.weight"
   std::string layer;  // "Conv2d"
   Shape shape;
-  std::string rule;  // the entry that decided, as text
-  Fans fans = {};    // by PyTorch's convention
-  Fans aware = {};   // by the group-aware one
+  std::string rule;         // the entry that decided, as text
+  Fans fans = {};           // by PyTorch's convention
+  Fans aware = {};          // by the group-aware one
+  bool uses_aware = false;  // which of the two the scheme counted by
   std::optional<double> gain = {};
   std::optional<Moments> expected = {};  // what the scheme promises, if it promises anything
   Moments drawn = {};                    // what came

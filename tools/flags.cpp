@@ -1,6 +1,7 @@
 #include "tools/flags.h"
 
 #include "core/autocast.h"
+#include "core/backend.h"
 
 namespace fanin {
 
@@ -61,9 +62,9 @@ DType parse_precision(std::string_view precision) {
 
 bool autocast_for(std::string_view precision, Console& console) {
   if (precision != "bf16") return false;
-  if (!multiplies_bf16())
-    console.warn("this machine does not multiply bf16 (that takes avx512_bf16 or AMX): going on in f32");
-  return multiplies_bf16();
+  if (multiplies_bf16() || current_backend() == Backend::reference) return true;
+  console.warn("this machine does not multiply bf16 (that takes avx512_bf16 or AMX): going on in f32");
+  return false;
 }
 
 ModelArguments suggested_arguments(const DatasetInfo& info) {

@@ -32,10 +32,16 @@ Outcome initialise_model(const Arguments& a, const Common& common, Console& cons
   check<UsageError>(a.explain || !a.output.empty(), "--output FILE or --explain, or both, say what to do");
   ModelArguments suggested;
   BatchSource batch;
+  WeightsInfo info;
   if (!a.data.data.empty()) {
     const auto train = open_train_val(a.data.data, a.data.options()).train;
-    suggested = suggested_arguments(train->info());
-    batch = init_batch(train, a.data.normalisation(train->info().normalisation, train->info().channels), common.seed);
+    const DatasetInfo& data = train->info();
+    suggested = suggested_arguments(data);
+    info = {.classes = data.classes,
+            .channels = data.channels,
+            .image_size = data.height,
+            .normalisation = a.data.normalisation(data.normalisation, data.channels)};
+    batch = init_batch(train, info.normalisation, common.seed);
   }
   const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested);
   const Rules rules = parse_rules(a.init.empty() ? choice.info->rules : a.init);
@@ -47,7 +53,9 @@ Outcome initialise_model(const Arguments& a, const Common& common, Console& cons
   outcome.json = Json::parse(report.json(), "report");
   outcome.json.set("model", choice.name());
   if (!a.output.empty()) {
-    Metadata metadata = WeightsInfo{.model = std::string(choice.name()), .arguments = choice.arguments}.metadata();
+    info.model = choice.name();
+    info.arguments = choice.arguments;
+    Metadata metadata = info.metadata();
     const StateDict state = state_dict(*net);
     metadata.merge(init_metadata(report, state));
     save_safetensors(a.output, state, metadata);

@@ -44,7 +44,7 @@ void assign(const Options::Target& target, std::string_view option, std::string_
         else if constexpr (std::is_same_v<T, std::int64_t>)
           *variable = parse_integer(option, word);
         else if constexpr (std::is_same_v<T, std::uint64_t>)
-          *variable = parse_as<std::uint64_t>(option, word, "a whole number from 0 to 2^64 - 1");
+          *variable = parse_whole(option, word);
         else if constexpr (std::is_same_v<T, double>)
           *variable = parse_number(option, word);
         else if constexpr (std::is_same_v<T, std::vector<double>>)
@@ -106,6 +106,10 @@ std::string wrapped(std::string_view text, std::size_t indent) {
 
 std::int64_t parse_integer(std::string_view option, std::string_view word) {
   return parse_as<std::int64_t>(option, word, "a whole number");
+}
+
+std::uint64_t parse_whole(std::string_view option, std::string_view word) {
+  return parse_as<std::uint64_t>(option, word, "a whole number from 0 to 2^64 - 1");
 }
 
 double parse_number(std::string_view option, std::string_view word) {

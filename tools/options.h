@@ -84,6 +84,8 @@ class Options final {
 
 /// `word` as a number. Throws UsageError naming `option`.
 std::int64_t parse_integer(std::string_view option, std::string_view word);
+/// A whole number from 0 to 2^64 − 1, likewise.
+std::uint64_t parse_whole(std::string_view option, std::string_view word);
 double parse_number(std::string_view option, std::string_view word);
 
 }  // namespace fanin

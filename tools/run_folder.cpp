@@ -29,6 +29,11 @@ void RunFolder::create() {
   }
 }
 
+void RunFolder::withdraw() const {
+  std::error_code ignored;
+  if (mode_ != Mode::resume && !has("weights/last.safetensors")) fs::remove_all(path_, ignored);
+}
+
 std::string RunFolder::file(std::string_view name) const { return (fs::path(path_) / name).string(); }
 
 bool RunFolder::has(std::string_view name) const {

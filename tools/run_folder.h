@@ -22,6 +22,8 @@ class RunFolder final {
   RunFolder(std::string path, Mode mode);
   /// Makes the folder, in mode `overwrite` empty. Throws FileError if it cannot be written.
   void create();
+  /// Takes away what create() made, if no weights are in it yet.
+  void withdraw() const;
 
   const std::string& path() const { return path_; }
   Mode mode() const { return mode_; }

@@ -3,6 +3,7 @@
 #include <array>
 #include <ctime>
 
+#include "core/autocast.h"
 #include "core/nearest.h"
 #include "init/rules.h"
 #include "tools/init_batch.h"
@@ -44,6 +45,7 @@ std::string set_parameters(Module& net, const TrainArguments& a, std::uint64_t s
   }
   const WeightsFile file = load_weights(a.initial_weights);
   refuse_folded(file);
+  to(net, parse_precision(a.precision));  // before the values come: f64 ones keep all their digits
   try {
     load_state_dict(net, file.tensors);
   } catch (const StateDictError& error) {
@@ -101,10 +103,13 @@ Json describe_run(const TrainSetup& setup, const Options& options) {
   Json data = Json::object();
   data.set("kind", setup.train->info().kind).set("training_images", setup.train->size());
   data.set("validation_images", setup.val ? setup.val->size() : Dim{0});
-  data.set("classes", Json::list(setup.info.classes));
+  data.set("classes", Json::list(setup.info.classes)).set("channels", setup.info.channels);
+  data.set("image_size", setup.info.image_size);
+  data.set("mean", Json::list(setup.normalisation.mean)).set("std", Json::list(setup.normalisation.std));
   Json arguments = Json::object();
   for (const auto& [key, value] : setup.info.arguments) arguments.set(key, value);
   run.set("model_arguments", arguments).set("init", setup.info.init);
+  run.set("computed_in", autocast_enabled() ? "bf16" : std::string(name_of(setup.dtype)));  // what --precision became
   return run.set("data", data).set("machine", machine());
 }
 

@@ -87,11 +87,13 @@ void TrainArguments::complete(const Options& options, Dim samples, bool has_vali
   check<UsageError>(decay_from(sched).has_value(),
                     "--sched: expected one of constant, step, multistep, cosine, onecycle, plateau, got '", sched, "'");
   if (std::isnan(lr)) lr = opt == "sgd" ? 0.1 : 1e-3;
+  for (const auto& [option, value] :
+       {std::pair("batch-size", batch_size), {"epochs", epochs}, {"max-steps", max_steps}})
+    if (options.typed(option)) at_least(option, static_cast<double>(value), 1);
   if (batch_size == 0) batch_size = 128;
   if (!options.given("batch-size")) batch_size = std::min<std::int64_t>(batch_size, samples);
   check<UsageError>(!(options.typed("epochs") && options.typed("max-steps")),
                     "--epochs and --max-steps both say when to end; give one");
-  check<UsageError>(epochs >= 0 && max_steps >= 0, "--epochs and --max-steps: expected 1 or more");
   if (options.typed("epochs")) max_steps = 0;
   if (max_steps > 0) epochs = 0;
   if (epochs == 0 && max_steps == 0) epochs = 10;
@@ -105,6 +107,11 @@ void TrainArguments::complete(const Options& options, Dim samples, bool has_vali
   at_least("clip-grad", clip_grad, 0);
   at_least("patience", static_cast<double>(patience), 0);
   at_least("log-interval", static_cast<double>(log_interval), 1);
+  at_least("epochs", static_cast<double>(epochs), 0);
+  at_least("max-steps", static_cast<double>(max_steps), 0);
+  check<UsageError>(gamma > 0, "--gamma: expected a factor above 0, got ", gamma);
+  for (const double epoch : milestones)
+    check<UsageError>(epoch >= 1 && epoch == std::floor(epoch), "--milestones: expected whole epochs, got ", epoch);
   check<UsageError>(smoothing >= 0 && smoothing < 1, "--smoothing: expected 0 to below 1, got ", smoothing);
   check<UsageError>(ema_decay >= 0 && ema_decay < 1, "--ema-decay: expected 0 to below 1, got ", ema_decay);
   check<UsageError>(patience == 0 || has_validation,
@@ -150,11 +157,7 @@ ScheduleOptions TrainArguments::schedule(Dim samples) const {
 }
 
 std::vector<std::uint64_t> parse_seeds(std::string_view word) {
-  const auto seed = [](std::string_view part) {
-    const std::int64_t value = parse_integer("seeds", part);
-    check<UsageError>(value >= 0, "--seeds: expected whole numbers from 0, got '", part, "'");
-    return static_cast<std::uint64_t>(value);
-  };
+  const auto seed = [](std::string_view part) { return parse_whole("seeds", part); };
   std::vector<std::uint64_t> seeds;
   if (const std::size_t dots = word.find(".."); dots != std::string_view::npos) {
     const std::uint64_t first = seed(word.substr(0, dots));

@@ -68,7 +68,13 @@ Outcome train_one(const TrainArguments& arguments, std::uint64_t seed, const Tra
   console.note(trainer.plan());
   write_arguments(folder, description);
   console.note("writing to ", folder.path());
-  Outcome outcome = trainer.run();
+  Outcome outcome;
+  try {
+    outcome = trainer.run();
+  } catch (const FileError&) {
+    folder.withdraw();  // an image that cannot be read leaves nothing behind, unless an epoch's work is there
+    throw;
+  }
   if (outcome.code == Exit::done && !console.quiet()) {
     const Json& best = outcome.json["best_top1"];
     console.result(best.is_null() ? text("training loss ", fixed(outcome.json["loss"].number(), 4))

@@ -25,7 +25,7 @@ struct Rejected {
 };
 
 /// An operator's card: what the generic tests (gradients, kernels against the reference, layouts, bf16, refusals) and
-/// the benchmark need to know.
+/// `fanin gradcheck` need to know.
 struct OpInfo {
   std::string_view name;
   std::vector<Sample> samples;

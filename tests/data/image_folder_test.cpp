@@ -52,6 +52,20 @@ TEST_CASE("input size: the images' own where small and equal, 224 for photos, or
   CHECK(open_dataset(folder.path(), Split::train)->info().height == 224);
 }
 
+TEST_CASE("a folder of grey images has one channel, and three as soon as one has colour") {
+  const TempFolder folder;
+  for (const char* name : {"train/a/1.png", "train/b/1.png"}) {
+    folder.write(name, "");
+    write_png(folder.path(name), Image(1, 6, 6, 50));
+  }
+  const auto grey = open_dataset(folder.path(), Split::train);
+  CHECK(grey->info().channels == 1);
+  CHECK(grey->info().normalisation.mean.size() == 1);
+  CHECK(grey->image(0) == Image(1, 6, 6, 50));
+  put(folder, "train/b/2.png");
+  CHECK(open_dataset(folder.path(), Split::train)->info().channels == 3);
+}
+
 TEST_CASE("a folder's own val/ is the validation split") {
   const TempFolder folder;
   for (const char* split : {"train", "val", "test"})

@@ -283,7 +283,10 @@ TEST_CASE("impossible wishes are refused before anything is written") {
   write_cifar(folder / "cifar", 20);
   const std::vector<std::pair<std::string, std::string>> wrong{
       {"--batch-size 21", "--batch-size"},
-      {"--batch-size 0", "--batch-size"},
+      {"--batch-size 0", "--batch-size: expected 1 or more"},
+      {"--max-steps 0", "--max-steps"},
+      {"--sched step --gamma -1", "--gamma"},
+      {"--sched multistep --milestones 1.5", "--milestones"},
       {"--precision f16", "--precision"},
       {"--epochs 2 --max-steps 3", "--max-steps"},
       {"--epochs -1", "--epochs"},
@@ -299,6 +302,7 @@ TEST_CASE("impossible wishes are refused before anything is written") {
       {"--mean 0.5", "--mean"},
       {"--opt adam --nesterov", "--nesterov"},
       {"--backend cuda", "--backend"},
+      {"--backend simd", "auto, reference, blas"},
       {"--learning-rate 1", "--learning-rate"},
       {"--seeds 3..1", "--seeds"},
       {"--init kaming_normal", "kaiming_normal"},
@@ -307,7 +311,9 @@ TEST_CASE("impossible wishes are refused before anything is written") {
     const auto& option = entry.first;
     const auto& mentions = entry.second;
     CAPTURE(option);
-    const Ran ran = call(folder, "train --data cifar --recipe none --model resnext --epochs 1 --output run " + option);
+    const std::string epochs = option.find("max-steps 0") == option.npos ? " --epochs 1" : "";
+    const Ran ran =
+        call(folder, "train --data cifar --recipe none --model resnext --output run" + epochs + " " + option);
     INFO(ran.err);
     CHECK(ran.code == 2);
     CHECK(ran.err.find(mentions) != std::string::npos);
