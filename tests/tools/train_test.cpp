@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/io/safetensors.h"
 #include "tests/golden/training_golden.h"
 #include "tests/tools/program.h"
 
@@ -130,6 +131,25 @@ TEST_CASE("in f64 the losses are PyTorch's, from the same seed on the same batch
   };
   compare("--opt sgd --lr 0.05 --momentum 0.9 --nesterov --weight-decay 5e-4", golden::losses_sgd);
   compare("--opt adamw --lr 0.002 --weight-decay 0.05 --smoothing 0.1", golden::losses_adamw);
+}
+
+TEST_CASE("f64 starting weights keep all their digits") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 25);
+  const std::string line = "train --data cifar --recipe none --precision f64 --max-steps 1" + tiny_net;
+  REQUIRE(call(folder, line + " --lr 0.01 --init pytorch --output first").code == 0);
+  const std::string weights = "first/weights/last.safetensors";
+  REQUIRE(call(folder, line + " --lr 0 --initial-weights " + weights + " --output second").code == 0);
+  const auto before = fanin::load_safetensors(folder / weights).tensors;
+  const auto after = fanin::load_safetensors(folder / "second/weights/last.safetensors").tensors;
+  REQUIRE(before.size() == after.size());
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const std::string& name = before[i].first;
+    CAPTURE(name);
+    if (name.find("running") != name.npos || name.find("num_batches") != name.npos) continue;  // a step moves them
+    CHECK(before[i].second.dtype() == fanin::DType::f64);
+    CHECK(before[i].second.values() == after[i].second.values());
+  }
 }
 
 TEST_CASE("a run interrupted and resumed ends with the bits of one that was not") {
