@@ -165,7 +165,7 @@ Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backwa
     auto meta = std::make_shared<GraphMeta>();
     meta->requires_grad = true;
     meta->producer = make_node(op, value, inputs, std::move(backward));
-    if (remake && std::ranges::none_of(inputs, [](const Tensor& t) { return remake_of(t) != nullptr; }))
+    if (remake && std::ranges::none_of(inputs, has_remake))
       meta->producer->remake = std::make_shared<const Remake>(std::move(remake));
     number = meta->producer->number;
     output.attach(std::move(meta));
@@ -173,6 +173,8 @@ Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backwa
   if (innermost != nullptr) innermost->add(op, inputs, output, number);
   return output;
 }
+
+bool has_remake(const Tensor& tensor) { return remake_of(tensor) != nullptr; }
 
 void backward(const Tensor& y, Tensor dy) {
   check<NumericError>(y.requires_grad(), "backward: nothing this tensor was computed from requires a gradient");

@@ -76,6 +76,8 @@ struct GraphMeta {
 /// remake in place of the bytes, which saves memory. Remakes do not build on each other: it is dropped if an input has
 /// one. It captures through Saved, like `backward`.
 Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backward, Remake remake = {});
+/// Whether operators that save this tensor keep a remake in place of its bytes.
+bool has_remake(const Tensor& tensor);
 
 /// Runs the graph under `y` backwards, from the highest node number down: a node can only use what already existed, so
 /// that order is a valid one, needs no recursion, and is the same on every machine. Gradients of leaves are added to

@@ -153,33 +153,34 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
   const BatchNorm2dTail tail{addend.detach(), options.relu};
   const BatchNorm2dResult result = run(kernels, x, weight, bias, running_mean, running_var, options, tail);
   const bool has_addend = addend.defined();
-  const bool keeps_y = options.relu && (has_addend || verifying());
+  const bool kernel_adds = has_addend && finishes(kernels, tail);
   Tensors inputs{x, weight, bias};
   if (has_addend) inputs.push_back(addend);
-  Remake remake;  // one pass; the convolution behind saves no activation of its own
-  if (kernels.can.repeat && !has_addend)
-    remake = [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), mean = result.mean,
-              variance = result.variance] {
-      return kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, {{}, o.relu});
+  Remake remake;  // one pass; the convolution behind saves no activation of its own, nor does every other block
+  if (kernels.can.repeat && finishes(kernels, tail) && std::ranges::none_of(inputs, has_remake))
+    remake = [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), sa = Saved(addend),
+              mean = result.mean, variance = result.variance] {
+      return kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, {sa.get(), o.relu});
     };
+  const bool keeps_y = options.relu && ((has_addend && !remake) || verifying());
+  Backward backward = [&kernels, o = options, has_addend, kernel_adds, sx = Saved(x), sw = Saved(weight),
+                       sb = Saved(bias), mean = result.mean, variance = result.variance, workspace = result.workspace,
+                       sy = keeps_y ? Saved(result.y) : Saved(),
+                       again = kernel_adds ? remake : Remake()](Tensor dy, Needs needs) -> Tensors {
+    const Tensor none;
+    const Tensor y = sy.defined() ? sy.get() : again ? again() : none;
+    const BatchNorm2dSaved saved{sx.get(), mean,  variance, sw.get(), sb.get(), workspace, kernel_adds ? y : none,
+                                 o.eps,    o.relu};
+    BatchNorm2dGradients d = run_backward(kernels, std::move(dy), saved, o.training, has_addend, y);
+    Tensors gradients{needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
+    if (has_addend) gradients.push_back(needs[3] ? d.daddend : Tensor());
+    return gradients;
+  };
   return record(
       {"batch_norm2d",
        {{"training", options.training}, {"momentum", options.momentum}, {"eps", options.eps}, {"relu", options.relu}},
        name_of(kernels.backend)},
-      result.y, inputs,
-      [&kernels, o = options, has_addend, kernel_adds = has_addend && finishes(kernels, tail), sx = Saved(x),
-       sw = Saved(weight), sb = Saved(bias), mean = result.mean, variance = result.variance,
-       workspace = result.workspace, sy = keeps_y ? Saved(result.y) : Saved()](Tensor dy, Needs needs) -> Tensors {
-        const Tensor none;
-        const Tensor y = sy.defined() ? sy.get() : none;
-        const BatchNorm2dSaved saved{sx.get(), mean,  variance, sw.get(), sb.get(), workspace, kernel_adds ? y : none,
-                                     o.eps,    o.relu};
-        BatchNorm2dGradients d = run_backward(kernels, std::move(dy), saved, o.training, has_addend, y);
-        Tensors gradients{needs[0] ? d.dx : Tensor(), needs[1] ? d.dweight : Tensor(), needs[2] ? d.dbias : Tensor()};
-        if (has_addend) gradients.push_back(needs[3] ? d.daddend : Tensor());
-        return gradients;
-      },
-      std::move(remake));
+      result.y, inputs, std::move(backward), std::move(remake));
 }
 
 namespace {

@@ -28,8 +28,8 @@ struct BatchNorm2dOptions {
 /// →                        [N, C, H, W]   dtype of x; layout chosen by the kernel
 ///
 /// Gradients: x, weight, bias, addend; in training through mean and variance. With relu, 0 where y is 0.
-/// Saved for backward: x, mean, variance (the ReLU's mask is computed again from them, or kept as bits); y where there
-/// are an addend and a ReLU.
+/// Saved for backward: x, mean, variance (the ReLU's mask is computed again from them, or kept as bits); the addend
+/// or y where there are an addend and a ReLU.
 /// Throws ShapeError if the shapes do not fit or, in training, if a channel has a single value (n = 1).
 /// Source: Ioffe and Szegedy 2015 (arXiv:1502.03167). Same as torch.nn.functional.batch_norm.
 Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& running_mean,
