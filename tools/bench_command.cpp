@@ -61,12 +61,14 @@ Json compare(Workload& workload, const MachineLimits& limits, double step_second
   workload.run();
   const Bound bound = measure_bound(trace.entries(), parameters(workload.net()), limits);
   console.result("\n", bound.table(limits), "\nmachine  GEMM ", brief(limits.f32_flops / 1e9), " GFLOP/s f32",
-                 limits.bf16_flops > 0 ? text(", ", brief(limits.bf16_flops / 1e9), " bf16") : "", "; memory ",
-                 brief(limits.read_bytes / 1e9), " GB/s read, ", brief(limits.update_bytes / 1e9), " updated\nbound  ",
-                 fixed(1000 * bound.seconds(), 2), " ms (convolutions ", fixed(1000 * bound.convolution_seconds(), 2),
-                 ", memory ", fixed(1000 * bound.memory_seconds, 2), " for ", bytes_text(bound.bytes), "), step ",
-                 fixed(1000 * step_seconds, 2), " ms: ", fixed(100 * bound.seconds() / step_seconds, 1),
-                 "% of this machine's bound");
+                 limits.bf16_flops > 0 ? text(", ", brief(limits.bf16_flops / 1e9), " bf16") : "",
+                 "; direct 3x3 convolution ", brief(limits.f32_convolution_flops / 1e9), " f32",
+                 limits.bf16_flops > 0 ? text(", ", brief(limits.bf16_convolution_flops / 1e9), " bf16") : "",
+                 "; memory ", brief(limits.read_bytes / 1e9), " GB/s read, ", brief(limits.update_bytes / 1e9),
+                 " updated\nbound  ", fixed(1000 * bound.seconds(), 2), " ms (convolutions ",
+                 fixed(1000 * bound.convolution_seconds(), 2), ", memory ", fixed(1000 * bound.memory_seconds, 2),
+                 " for ", bytes_text(bound.bytes), "), step ", fixed(1000 * step_seconds, 2),
+                 " ms: ", fixed(100 * bound.seconds() / step_seconds, 1), "% of this machine's bound");
   return bound.json(step_seconds);
 }
 

@@ -7,7 +7,9 @@
 
 #include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/backend.h"
 #include "core/ops/add.h"
+#include "core/ops/conv2d/conv2d.h"
 #include "core/ops/matmul/matmul.h"
 #include "core/simd.h"
 #include "core/threads.h"
@@ -37,6 +39,18 @@ double gemm_flops(DType dtype) {
   const Autocast as_it_is(false);  // f32 is to be multiplied as f32, whatever scope this is called in
   const Tensor a = Tensor::full({n, n}, 0.5).as(dtype), b = Tensor::full({n, n}, 0.25).as(dtype);
   return 2.0 * n * n * n / best_of([&] { matmul(a, b); });
+}
+
+/// oneDNN's direct 3×3 convolution of images that stay in the cache.
+double convolution_flops(DType dtype) {
+  constexpr Dim N = 16, C = 256, S = 16;
+  const NoGrad no_grad;
+  const Autocast as_it_is(false);
+  const BackendScope library(Backend::onednn);
+  const Tensor weight = Tensor::full({C, C, 3, 3}, 0.01).as(dtype);
+  Tensor x = Tensor::full({N, C, S, S}, 0.5).as(dtype);
+  x = conv2d(x, weight, {}, {.padding = 1});  // in the layout that networks carry through
+  return 2.0 * N * C * S * S * C * 9 / best_of([&] { conv2d(x, weight, {}, {.padding = 1}); });
 }
 
 /// Whole words added up, in sums side by side, so that no addition waits for the one before.
@@ -75,8 +89,11 @@ double update_rate(Tensor a, const Tensor& b) {
 }  // namespace
 
 MachineLimits measure_limits() {
+  const bool bf16 = multiplies_bf16();
   MachineLimits limits{.f32_flops = gemm_flops(DType::f32),
-                       .bf16_flops = multiplies_bf16() ? gemm_flops(DType::bf16) : 0};
+                       .bf16_flops = bf16 ? gemm_flops(DType::bf16) : 0,
+                       .f32_convolution_flops = convolution_flops(DType::f32),
+                       .bf16_convolution_flops = bf16 ? convolution_flops(DType::bf16) : 0};
   constexpr Dim floats = Dim{64} << 20;  // far more than any cache holds
   const Tensor array = Tensor::full({floats}, 1);
   limits.read_bytes = read_rate(array);
@@ -87,6 +104,7 @@ MachineLimits measure_limits() {
 Json MachineLimits::json() const {
   Json all = Json::object();
   all.set("gemm_f32_flops", f32_flops).set("gemm_bf16_flops", bf16_flops);
+  all.set("convolution_f32_flops", f32_convolution_flops).set("convolution_bf16_flops", bf16_convolution_flops);
   return all.set("read_bytes_per_second", read_bytes).set("update_bytes_per_second", update_bytes);
 }
 

@@ -129,10 +129,10 @@ Outcome summarise(const Arguments& a, Console& console) {
     if (own != left.end()) left.erase(own);
   }
   const Dim parameters = parameter_count(*net);
-  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input ", input, " ", dtype, "\n\n",
-                 table.text(), "\n", count_text(parameters), " parameters (",
-                 bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))), "), ",
-                 brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
+  console.result(choice.name(), " (", key_value_text(choice.arguments), "), input ", input, " ",
+                 autocast_enabled() ? "bf16" : name_of(dtype), "\n\n", table.text(), "\n", count_text(parameters),
+                 " parameters (", bytes_text(static_cast<double>(parameters) * static_cast<double>(size_of(dtype))),
+                 "), ", brief(totals.flops / 1e9), " GFLOP forward, activations ", bytes_text(totals.activations));
   if (training > 0)
     console.result("training at this batch size, with SGD and momentum: about ", bytes_text(training), " of memory");
   Outcome outcome;

@@ -153,6 +153,7 @@ TEST_CASE("bench --bound measures the machine, every distinct convolution, and t
   const json found = run_json(folder, "--bound");
   const auto number = [](const json& value) { return value.get<double>(); };
   CHECK(number(found["limits"]["gemm_f32_flops"]) > 1e8);
+  CHECK(number(found["limits"]["convolution_f32_flops"]) > 1e8);
   CHECK(number(found["limits"]["read_bytes_per_second"]) > 1e8);
   CHECK(number(found["limits"]["update_bytes_per_second"]) > 1e8);
   const json& bound = found["bound"];
