@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "core/autograd.h"
 #include "core/backends/blas.h"
@@ -107,7 +108,7 @@ std::vector<LsuvStep> lsuv(Module& net, const std::vector<std::string>& layers, 
   return steps;
 }
 
-void whiten(Tensor& weight, const Tensor& images, double eps) {
+Whitening whiten(Tensor& weight, const Tensor& images, double eps) {
   check(weight.rank() == 4 && images.rank() == 4 && images.dim(1) == weight.dim(1), "whiten: weight ", weight.shape(),
         " and images ", images.shape(), " must be [out, C, kh, kw] and [N, C, H, W]");
   const Dim C = weight.dim(1), kh = weight.dim(2), kw = weight.dim(3);
@@ -144,6 +145,15 @@ void whiten(Tensor& weight, const Tensor& images, double eps) {
       }
     }
   });
+  Whitening found{.directions = half};
+  if (half == 0) return found;
+  double taken = 0;
+  for (Dim f = 0; f < half; ++f) taken += lambda[static_cast<std::size_t>(n - 1 - f)];
+  const double all = std::reduce(lambda.begin(), lambda.end());
+  found.share = all > 0 ? taken / all : 0;
+  found.largest = lambda.back();
+  found.smallest = lambda[static_cast<std::size_t>(n - half)];
+  return found;
 }
 
 }  // namespace fanin

@@ -35,11 +35,19 @@ struct LsuvStep {
 std::vector<LsuvStep> lsuv(Module& net, const std::vector<std::string>& layers, const BatchSource& batch,
                            LsuvOptions options = {});
 
+/// What whiten() found in the patches.
+struct Whitening {
+  Dim directions = 0;   // taken, of C·kh·kw
+  double share = 0;     // of the patches' power E|p|² that lies in them
+  double largest = 0;   // λ of the first of them
+  double smallest = 0;  // and of the last
+};
+
 /// Filters that whiten the patches of images [N, C, H, W] for a weight [out, C, kh, kw]: with the patches' uncentred
 /// second moments E[p·pᵀ] = Σ λ_i·v_i·v_iᵀ, the first half of the filters is v_i / √(λ_i + eps), largest λ first, and
 /// the second half their negatives, made for a nonlinearity that follows.
 /// Throws ShapeError unless out is even and at most 2·C·kh·kw, and images have C channels and fit a patch.
 /// Source: Jordan 2024, "94 % on CIFAR-10 in 3.29 seconds on a single GPU", section 3.2.
-void whiten(Tensor& weight, const Tensor& images, double eps = 5e-4);
+Whitening whiten(Tensor& weight, const Tensor& images, double eps = 5e-4);
 
 }  // namespace fanin

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "init/catalogue.h"
 #include "init/orthogonal.h"
 
@@ -46,7 +48,13 @@ std::vector<Scheme> data_schemes() {
            .others = "airbench",
            .arguments = {{"eps", "0.0005", "added to the eigenvalues"}},
            .refuses = refuse_whiten,
-           .fill = [](Target t, Arguments a, Generator&) { whiten(*t.tensor, (*t.batch)(), a.number("eps")); }}};
+           .fill = [](Target t, Arguments a, Generator&) {
+             const Whitening w = whiten(*t.tensor, (*t.batch)(), a.number("eps"));
+             if (t.found != nullptr)
+               *t.found =
+                   fmt::format("{} of {} directions, {:.2f}% of the patches' power, eigenvalues {:.3g} to {:.3g}",
+                               w.directions, t.shape().numel_from(1), 100 * w.share, w.largest, w.smallest);
+           }}};
 }
 
 }  // namespace fanin

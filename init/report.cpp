@@ -99,6 +99,8 @@ std::string InitReport::text() const {
       line += i < 4 ? fmt::format("{:<{}}  ", row[i], widths[i]) : fmt::format("{:>{}}  ", row[i], widths[i]);
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
+  for (const InitEntry& e : parameters)
+    if (!e.found.empty()) out += fmt::format("{} {}: {}\n", e.rule.substr(e.rule.find('=') + 1), e.name, e.found);
   for (const LsuvStep& step : rescaled)
     out += fmt::format("lsuv {}: std {:.4g} became {:.4g} in {} {}, factor {:.4g}\n", step.layer, step.before,
                        step.after, step.passes, step.passes == 1 ? "pass" : "passes", step.factor);
@@ -118,6 +120,7 @@ std::string InitReport::json() const {
     entry.set("fan_in", e.fans.in).set("fan_out", e.fans.out).set("fan_out_aware", e.aware.out);
     if (e.gain) entry.set("gain", *e.gain);
     if (e.expected) entry.set("expected", object_of(*e.expected));
+    if (!e.found.empty()) entry.set("found", e.found);
     list.push_back(entry.set("drawn", object_of(e.drawn)));
   }
   Json::Array steps;

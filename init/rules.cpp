@@ -34,6 +34,7 @@ struct Decision {
   std::vector<std::pair<std::string_view, std::string>> scopes = {};  // type of a module around it, name from there
   InitTarget target;
   const Rule* rule = nullptr;
+  std::string found = {};
   std::string layer() const {
     return name.substr(0, name.size() - std::min(name.size(), target.own_name().size() + 1));
   }
@@ -133,11 +134,12 @@ void draw_constructors(Module& net, const std::vector<Decision>& decisions, Gene
   }
 }
 
-void draw_rules(const Rules& rules, const std::vector<Decision>& decisions, Generator& generator) {
+void draw_rules(const Rules& rules, std::vector<Decision>& decisions, Generator& generator) {
   const Rule first{.selector = rules.drawn_first, .scheme = {}};
   for (const bool early : {true, false})
-    for (const Decision& d : decisions) {
+    for (Decision& d : decisions) {
       if (early != (!rules.drawn_first.empty() && fits(first, d))) continue;
+      d.target.found = &d.found;
       d.rule->scheme.scheme->fill(d.target, d.rule->scheme.arguments, generator);
     }
 }
@@ -171,6 +173,7 @@ InitEntry entry_of(const Decision& d) {
   if (scheme.gain) entry.gain = scheme.gain(arguments);
   if (scheme.expected) entry.expected = scheme.expected(d.target, arguments);
   entry.drawn = moments(*d.target.tensor);
+  entry.found = d.found;
   return entry;
 }
 
@@ -179,7 +182,7 @@ InitEntry entry_of(const Decision& d) {
 std::string Rule::text() const { return selector + "=" + scheme.text; }
 
 InitReport initialise(Module& net, const Rules& rules, Generator& generator, const BatchSource& batch) {
-  const std::vector<Decision> decisions = resolve(net, rules, batch);
+  std::vector<Decision> decisions = resolve(net, rules, batch);
   InitReport report{.rules = rules.name, .seed = generator.initial_seed()};
   draw_constructors(net, decisions, generator);
   draw_rules(rules, decisions, generator);

@@ -68,6 +68,7 @@ struct InitEntry {
   std::optional<double> gain = {};
   std::optional<Moments> expected = {};  // what the scheme promises, if it promises anything
   Moments drawn = {};                    // what came
+  std::string found = {};                // what a scheme that looks at data says of it
 };
 
 struct InitReport {

@@ -48,6 +48,7 @@ struct InitTarget {
   Shape weight = {};  // of the owner's `weight`, or of the parameter itself if it has none
   WeightUse use = {};
   const BatchSource* batch = nullptr;  // for schemes that look at data; may be null, or empty
+  std::string* found = nullptr;        // where a scheme may say what it found, for the report; may be null
 
   const Shape& shape() const { return tensor->shape(); }
   /// Fans of the owner's weight; a bias, too, has those of the weight beside it.

@@ -91,7 +91,7 @@ TEST_CASE("whiten: the filters' answers to the patches are uncorrelated, of unit
     images.mutable_data<float>()[i] = rough.data<float>()[at] + rough.data<float>()[at + 1];
   }
   Tensor weight = Tensor::empty({24, 3, 2, 2});
-  whiten(weight, images, 0);
+  const Whitening all = whiten(weight, images, 0);
   const Tensor answers = conv2d(images, weight, {});
   const std::vector<double> y = answers.values();
   const Dim pixels = answers.shape().numel_from(2);
@@ -115,6 +115,19 @@ TEST_CASE("whiten: the filters' answers to the patches are uncorrelated, of unit
     return sum;
   };
   for (std::size_t f = 0; f + 1 < 12; ++f) CHECK(norm(f) <= norm(f + 1) * (1 + 1e-5));
+
+  // A filter's norm is 1 / √λ: what is reported must be what the filters show.
+  CHECK(all.directions == 12);
+  CHECK(all.share == doctest::Approx(1));
+  CHECK(all.largest == doctest::Approx(1 / norm(0)).epsilon(1e-4));
+  CHECK(all.smallest == doctest::Approx(1 / norm(11)).epsilon(1e-4));
+  double power = 0, of_five = 0;
+  for (std::size_t f = 0; f < 12; ++f) power += 1 / norm(f), of_five += f < 5 ? 1 / norm(f) : 0;
+  Tensor few = Tensor::empty({10, 3, 2, 2});
+  const Whitening five = whiten(few, images, 0);
+  CHECK(five.directions == 5);
+  CHECK(five.share == doctest::Approx(of_five / power).epsilon(1e-4));
+  CHECK(five.smallest == doctest::Approx(1 / norm(4)).epsilon(1e-4));
 }
 
 TEST_CASE("whiten refuses shapes that do not fit") {
@@ -132,6 +145,8 @@ TEST_CASE("whiten refuses shapes that do not fit") {
     return noise({4, 3, 8, 8}, 6);
   });
   CHECK(report.parameters[0].drawn.mean == doctest::Approx(0).epsilon(1e-6));
+  CHECK(report.parameters[0].found.starts_with("12 of 12 directions, 100.00% of the patches' power"));
+  CHECK(report.text().find("whiten conv.weight: 12 of 12 directions") != std::string::npos);
 }
 
 }  // namespace

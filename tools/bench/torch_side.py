@@ -53,6 +53,7 @@ def main():
     p.add_argument("--threads", type=int)
     p.add_argument("--channels-last", action="store_true")
     p.add_argument("--compile", action="store_true")
+    p.add_argument("--freeze", action="store_true", help="for forward: traced, batch norm folded, prepared for inference")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.set_flush_denormal(True)
@@ -64,7 +65,11 @@ def main():
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9, weight_decay=5e-4, nesterov=True)
     forward = torch.compile(net) if a.compile else net
-    autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.precision == "bf16")
+    # No cache of casts: a trace would keep the copies that it holds.
+    autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.precision == "bf16", cache_enabled=not a.freeze)
+    if a.freeze:
+        with torch.no_grad(), autocast:
+            forward = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
 
     def train():
         with autocast:
