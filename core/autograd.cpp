@@ -25,6 +25,8 @@ struct Node {
   std::vector<Input> inputs;
   Backward backward;                     // empty once it has run
   std::shared_ptr<const Remake> remake;  // of the output; the same
+  std::weak_ptr<Storage> output = {};    // the bytes that the remake makes again,
+  std::uint64_t output_version = 0;      // as long as nobody has written to them
 };
 
 namespace {
@@ -53,8 +55,12 @@ Needs needs_of(const Node& node) {
   return Needs(bits);
 }
 
+/// Of exactly these bytes: not of a copy in another layout, nor of an output that was written to since.
 std::shared_ptr<const Remake> remake_of(const Tensor& t) {
-  return t.meta() && t.meta()->producer ? t.meta()->producer->remake : nullptr;
+  if (!t.meta() || !t.meta()->producer) return nullptr;
+  const Node& node = *t.meta()->producer;
+  if (!node.remake || node.output_version != t.version() || node.output.lock() != t.storage()) return nullptr;
+  return node.remake;
 }
 
 std::shared_ptr<Node> make_node(const Op& op, const Tensor& value, const Tensors& inputs, Backward backward) {
@@ -165,8 +171,11 @@ Tensor record(Op op, const Tensor& value, const Tensors& inputs, Backward backwa
     auto meta = std::make_shared<GraphMeta>();
     meta->requires_grad = true;
     meta->producer = make_node(op, value, inputs, std::move(backward));
-    if (remake && std::ranges::none_of(inputs, has_remake))
+    if (remake && std::ranges::none_of(inputs, has_remake)) {
       meta->producer->remake = std::make_shared<const Remake>(std::move(remake));
+      meta->producer->output = value.storage();
+      meta->producer->output_version = value.version();
+    }
     number = meta->producer->number;
     output.attach(std::move(meta));
   }

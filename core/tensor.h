@@ -18,7 +18,8 @@ struct GraphMeta;  // core/autograd.h
 /// record of how autograd got here. Copying shares both; detach() shares only the bytes.
 ///
 /// Reading through raw() or data() never changes anything. Writing goes through mutable_raw() and mutable_data() and
-/// is seen by every tensor that shares the bytes; operators write only tensors they have just made.
+/// is seen by every tensor that shares the bytes; operators write only tensors they have just made. Asking for a span
+/// to write is what counts as a write: fill it before the tensor is used again, and ask anew for the next write.
 class Tensor final {
  public:
   /// Undefined: no shape, no bytes; what an optional argument such as a bias is when absent.
@@ -32,7 +33,6 @@ class Tensor final {
   static Tensor unset(const Shape& shape, DType dtype = DType::f32);
   /// Shape, dtype and layout of `other`; uninitialised.
   static Tensor like(const Tensor& other) { return empty(other.shape(), other.dtype(), other.layout()); }
-  static Tensor zeros_like(const Tensor& other) { return zeros(other.shape(), other.dtype(), other.layout()); }
   /// A copy of `values`, row-major.
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);

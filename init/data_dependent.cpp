@@ -13,24 +13,6 @@
 namespace fanin {
 namespace {
 
-/// Evaluation mode for the scope; every module goes back to its own mode afterwards.
-class Evaluating final {
- public:
-  explicit Evaluating(Module& net) {
-    for (const NamedModule& entry : named_modules(net)) modes_.emplace_back(entry.module, entry.module->training());
-    net.eval();
-  }
-  ~Evaluating() {
-    for (const auto& [module, training] : modes_)
-      module->train(training);  // parents first: children have the last word
-  }
-  Evaluating(const Evaluating&) = delete;
-  Evaluating& operator=(const Evaluating&) = delete;
-
- private:
-  std::vector<std::pair<Module*, bool>> modes_;
-};
-
 struct Observed {
   std::vector<std::string> order;         // paths, as they first ran
   std::map<std::string, Moments> output;  // of the last operator each of them ran
@@ -80,7 +62,7 @@ std::vector<LsuvStep> lsuv(Module& net, const std::vector<std::string>& layers, 
                            LsuvOptions options) {
   check<Error>(static_cast<bool>(batch), "lsuv needs a source of batches");
   const NoGrad off;
-  const Evaluating evaluating(net);
+  const EvalScope evaluating(net);
   std::map<std::string, Tensor*> weights;
   for (const NamedModule& entry : named_modules(net)) {
     OwnWeight own;

@@ -231,12 +231,10 @@ std::unique_ptr<FoldedNet> fold_batch_norm(Module& net, const Shape& image, DTyp
   check(image.rank() == 3, "fold_batch_norm: images are [C, H, W], got ", image);
   const NoGrad no_grad;
   const Autocast f32(false);
-  const bool was_training = net.training();
-  net.eval();
+  const EvalScope evaluating(net);
   const Tensor input = Tensor::zeros({2, image[0], image[1], image[2]}, dtype_of_net(net));  // 2: a batch, not 1
   const Trace trace;
   const Tensor output = net(input);
-  net.train(was_training);
   Folding folding(net);
   if (!folding.read(trace.entries(), input, output)) return nullptr;
   auto folded = std::make_unique<FoldedNet>();

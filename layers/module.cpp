@@ -141,6 +141,15 @@ std::vector<NamedModule> named_modules(Module& root) { return Walk(root).modules
 std::vector<NamedParameter> named_parameters(Module& root) { return Walk(root).parameters; }
 std::vector<NamedParameter> named_buffers(Module& root) { return Walk(root).buffers; }
 
+EvalScope::EvalScope(Module& root) {
+  for (const NamedModule& entry : named_modules(root)) modes_.emplace_back(entry.module, entry.module->training());
+  root.eval();
+}
+
+EvalScope::~EvalScope() {
+  for (const auto& [module, training] : modes_) module->train(training);  // parents first: children have the last word
+}
+
 StateDict parameters(Module& root) {
   StateDict result;
   for (const NamedParameter& entry : named_parameters(root))

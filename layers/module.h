@@ -103,6 +103,18 @@ StateDict parameters(Module& root);
 /// Sum of the parameters' elements.
 Dim parameter_count(Module& root);
 
+/// Evaluation mode within the scope; every module goes back to its own mode afterwards.
+class EvalScope final {
+ public:
+  explicit EvalScope(Module& root);
+  ~EvalScope();
+  EvalScope(const EvalScope&) = delete;
+  EvalScope& operator=(const EvalScope&) = delete;
+
+ private:
+  std::vector<std::pair<Module*, bool>> modes_;
+};
+
 /// Parameters and buffers in the order visit() names them, as PyTorch lists them. Shares the bytes: not a snapshot.
 StateDict state_dict(Module& root);
 /// Copies the values in by name, converting dtypes (but not fractions to whole numbers). Throws StateDictError that

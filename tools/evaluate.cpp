@@ -67,8 +67,7 @@ Evaluation evaluate(Module& net, const std::shared_ptr<const Dataset>& data, con
                        .dtype = options.dtype,
                        .normalisation = options.normalisation});
   const NoGrad no_grad;
-  const bool was_training = net.training();
-  net.eval();
+  const EvalScope evaluating(net);
   Evaluation result{.confusion = Confusion(data->classes())};
   if (options.logits != nullptr) *options.logits = Tensor::empty({data->size(), data->classes()});
   for (const Batch& batch : loader.epoch(0)) {
@@ -87,7 +86,6 @@ Evaluation evaluate(Module& net, const std::shared_ptr<const Dataset>& data, con
   result.loss /= samples;
   result.top1 /= samples;
   result.top5 /= samples;
-  net.train(was_training);
   return result;
 }
 

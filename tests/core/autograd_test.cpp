@@ -11,6 +11,7 @@
 #include "core/ops/conv2d/conv2d.h"
 #include "core/ops/reduce.h"
 #include "core/ops/relu.h"
+#include "core/ops/unary.h"
 
 using namespace fanin;
 
@@ -232,6 +233,32 @@ TEST_CASE("a convolution behind batch norm keeps no bytes of its input, and find
   y = run();
   bias.fill_(1);
   CHECK_THROWS_WITH_AS(backward(sum(y)), doctest::Contains("saved for backward"), NumericError);
+}
+
+TEST_CASE("no remake stands for bytes that were written since, or for a copy in another layout") {
+  Tensor x = Tensor::empty({2, 21, 4, 4});
+  for (std::size_t i = 0; i < x.data<float>().size(); ++i)
+    x.mutable_data<float>()[i] = static_cast<float>(std::sin(3.7 * static_cast<double>(i)));
+  x = x.to(Layout::channel_blocked(16));
+  Tensor weight = Tensor::full({21}, 1.3).requires_grad_(), bias = Tensor::full({21}, 5).requires_grad_();
+  Tensor mean = Tensor::zeros({21}), variance = Tensor::full({21}, 1);
+  const auto filter = [] { return Tensor::full({4, 21, 3, 3}, 0.25).requires_grad_(); };
+  Tensor y = batch_norm2d(x, weight, bias, mean, variance, {.training = true});
+  CHECK(has_remake(y));
+  CHECK(has_remake(Tensor(y)));
+  CHECK_FALSE(has_remake(y.plain()));
+  // Behind log, which is no function of the padding lanes' zeros.
+  x.requires_grad_();
+  backward(sum(fanin::log(batch_norm2d(x, weight, bias, mean, variance, {.training = true}))));
+  for (const double g : x.grad().values()) CHECK(std::isfinite(g));
+  for (const float g : x.grad().raw<float>()) CHECK(std::isfinite(g));  // the padding lanes, too
+
+  y.mutable_raw<float>()[3] = 40;
+  CHECK_FALSE(has_remake(y));
+  Tensor through = filter(), alone = filter();
+  backward(sum(conv2d(y, through, {}, {.padding = 1})));
+  backward(sum(conv2d(y.detach().clone(), alone, {}, {.padding = 1})));
+  CHECK(through.grad().values() == alone.grad().values());
 }
 
 TEST_CASE("what a remake holds is freed once its node has run, though its output lives on") {

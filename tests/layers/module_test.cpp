@@ -16,6 +16,7 @@
 #include "layers/pooling.h"
 #include "layers/relu.h"
 #include "layers/sequential.h"
+#include "layers/summary.h"
 
 using namespace fanin;
 
@@ -184,6 +185,36 @@ TEST_CASE("frozen parameters get no gradient, the others do") {
   CHECK(parameters(net).size() == all - 3);
   backward(net(image()), Tensor::full({2, 4}, 1));
   for (const NamedParameter& p : named_parameters(net)) CHECK(p.tensor->grad().defined() == p.name.starts_with("fc."));
+}
+
+TEST_CASE("after an EvalScope every module is in its own mode again") {
+  Sequential net(Conv2d(3, 4, {.kernel = 1}), BatchNorm2d(4), Sequential(BatchNorm2d(4), BatchNorm2d(4)));
+  const std::vector<NamedModule> all = named_modules(net);
+  all[2].module->eval();           // a frozen norm in a net that trains
+  all[3].module->train(false);     // a frozen part,
+  all.back().module->train(true);  // of which one norm trains
+  std::vector<bool> before, after;
+  for (const NamedModule& entry : all) before.push_back(entry.module->training());
+  {
+    const EvalScope scope(net);
+    for (const NamedModule& entry : all) CHECK_FALSE(entry.module->training());
+  }
+  for (const NamedModule& entry : all) after.push_back(entry.module->training());
+  CHECK(before == after);
+  CHECK(before == std::vector<bool>{true, true, false, false, false, true});
+}
+
+TEST_CASE("summary() lists every module with its own parameters and options, and the totals") {
+  Sequential net;
+  net.add("stem", Conv2d(3, 8, {.kernel = 3, .groups = 1}));
+  net.add("tail", Sequential(ReLU(), Linear(8, 10)));
+  set_requires_grad(net, "stem.*", false);
+  const std::string page = summary(net);
+  CAPTURE(page);
+  CHECK(page.find("  stem  Conv2d               224  " + Conv2d(3, 8, {.kernel = 3}).describe() + "\n") != page.npos);
+  CHECK(page.find("    1   Linear                90  8 → 10\n") != page.npos);
+  CHECK(page.find("    0   ReLU\n") != page.npos);
+  CHECK(page.ends_with("314 parameters, 90 of them trained\n"));
 }
 
 TEST_CASE("a network converted to f64 computes in f64") {

@@ -137,7 +137,8 @@ void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* vari
     bool close = true;
     for (int l = 0; l < L; ++l) {
       const double offset = sum[static_cast<std::size_t>(l)] / n;
-      const double var = std::max(0.0, squares[static_cast<std::size_t>(l)] / n - offset * offset);
+      const double difference = squares[static_cast<std::size_t>(l)] / n - offset * offset;
+      const double var = difference < 0 ? 0 : difference;  // NaN stays NaN
       close = close && !(offset * offset > 64 * var);
       centre[l] = static_cast<float>(static_cast<double>(centre[l]) + offset);
       spread[l] = static_cast<float>(var);
