@@ -1,5 +1,7 @@
 #include "tools/checkpoint.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/io/json.h"
 #include "core/io/safetensors.h"
@@ -10,7 +12,7 @@ namespace fanin {
 
 namespace {
 
-constexpr int format = 1;
+constexpr int format = 2;
 
 void append(StateDict& all, std::string_view prefix, const StateDict& part) {
   for (const auto& [name, tensor] : part) all.emplace_back(text(prefix, name), tensor);
@@ -35,22 +37,15 @@ StateDict ordered(const StateDict& part, const StateDict& like) {
 std::string header_of(const TrainState& state, const TrainParts& parts) {
   Json header = Json::object();
   header.set("format", format).set("step", state.step).set("epoch", state.epoch).set("batch", state.batch);
-  header.set("loss_sum", state.loss_sum).set("best_epoch", state.best_epoch).set("best_top1", state.best_top1);
-  header.set("best_loss", state.best_loss).set("seconds", state.seconds);
+  header.set("ended", state.ended);
+  header.set("loss_sum", state.loss_sum).set("best_epoch", state.best.epoch).set("best_top1", state.best.top1);
+  header.set("best_loss", state.best.loss).set("seconds", state.seconds);
   header.set("schedule", Json::list(parts.schedule.state()));
   header.set("threads", threads()).set("isa", static_cast<int>(isa()));
   return header.text();
 }
 
 }  // namespace
-
-bool TrainState::note_validation(double top1, double loss) {
-  if (top1 < best_top1 || (top1 == best_top1 && !(loss < best_loss))) return false;
-  best_epoch = epoch;
-  best_top1 = top1;
-  best_loss = loss;
-  return true;
-}
 
 void save_checkpoint(const std::string& path, const TrainState& state, const TrainParts& parts) {
   StateDict all;
@@ -72,10 +67,11 @@ std::string load_checkpoint(const std::string& path, TrainState& state, const Tr
   state.step = whole("step");
   state.epoch = whole("epoch");
   state.batch = whole("batch");
+  state.ended = whole("ended");
   state.loss_sum = header["loss_sum"].number();
-  state.best_epoch = whole("best_epoch");
-  state.best_top1 = header["best_top1"].number();
-  state.best_loss = header["best_loss"].number(std::numeric_limits<double>::infinity());
+  state.best.epoch = whole("best_epoch");
+  state.best.top1 = header["best_top1"].number();
+  state.best.loss = header["best_loss"].number(std::numeric_limits<double>::infinity());
   state.seconds = header["seconds"].number();
   try {
     load_state_dict(parts.net, part_of(file.tensors, "model."));
@@ -85,14 +81,13 @@ std::string load_checkpoint(const std::string& path, TrainState& state, const Tr
     if (const auto* numbers = header["schedule"].as<Json::Array>())
       for (const Json& number : *numbers) remembered.push_back(number.number(std::numeric_limits<double>::infinity()));
     parts.schedule.load_state(remembered);
+    const Dim classes = state.confusion.classes();
+    const StateDict counted = part_of(file.tensors, "confusion");
+    check(counted.size() == 1 && counted[0].second.shape() == Shape{classes, classes},
+          "the confusion matrix is not of ", classes, " classes");
+    std::ranges::copy(counted[0].second.data<std::int64_t>(), state.confusion.counts().begin());
   } catch (const Error& error) {
     fail<FileError>(path, ": ", error.what());
-  }
-  for (const auto& [name, tensor] : file.tensors) {
-    if (name != "confusion") continue;
-    state.confusion = Confusion(tensor.dim(0));
-    const auto counts = tensor.data<std::int64_t>();
-    state.confusion.counts().assign(counts.begin(), counts.end());
   }
   if (whole("threads") == threads() && whole("isa") == static_cast<std::int64_t>(isa())) return {};
   return text("the run so far used ", whole("threads"), " threads, now it is ", threads(),

@@ -9,24 +9,21 @@
 #include "core/optim/schedule.h"
 #include "layers/module.h"
 #include "tools/evaluate.h"
+#include "tools/metrics.h"
 
 namespace fanin {
 
 /// How far a training has come. With the weights and the optimiser's state, all that the rest of it depends on: data
 /// order, augmentation and dropout are functions of (seed, epoch, step).
 struct TrainState {
-  std::int64_t step = 0;   // optimiser steps taken
-  std::int64_t epoch = 0;  // the one under way, from 0
-  Dim batch = 0;           // its next batch
-  double loss_sum = 0;     // over the images of this epoch so far
-  Confusion confusion;     // of the same, as they were trained
-  std::int64_t best_epoch = -1;
-  double best_top1 = -1;
-  double best_loss = std::numeric_limits<double>::infinity();
+  std::int64_t step = 0;    // optimiser steps taken
+  std::int64_t epoch = 0;   // the one under way, from 0
+  Dim batch = 0;            // its next batch
+  std::int64_t ended = -1;  // the step after which the last epoch was ended: validated, and its best weights kept
+  double loss_sum = 0;      // over the images of this epoch so far
+  Confusion confusion;      // of the same, as they were trained
+  Best best;
   double seconds = 0;  // of all sittings
-
-  /// Whether a validation that ends epoch `epoch` is the best so far; notes it.
-  bool note_validation(double top1, double loss);
 };
 
 /// The parts a checkpoint is made of. `ema` may be null.

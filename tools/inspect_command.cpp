@@ -84,26 +84,28 @@ Outcome inspect_tensors(const std::string& path, Console& console) {
 
 Outcome inspect_run(const std::string& path, Console& console) {
   const auto file = [&](std::string_view name) { return (std::filesystem::path(path) / name).string(); };
+  std::error_code ignored;
+  check<FileError>(std::filesystem::exists(file("args.json"), ignored), path, ": no run folder: it has no args.json");
   const Json arguments = Json::parse(read_file(file("args.json")), file("args.json"));
   const std::vector<MetricsRow> rows = read_metrics(file("metrics.jsonl"));
-  MetricsRow best;
+  Best best;
   std::int64_t step = 0;
   for (const MetricsRow& row : rows) {
     step = std::max(step, row.step);
-    if (std::isfinite(row.val_top1) && !(row.val_top1 <= best.val_top1)) best = row;
+    best.note(row.epoch, row.val_top1, row.val_loss);
   }
   console.result(path, ": ", arguments["model"].string("?"), " on ", arguments["options"]["data"].string("?"),
                  ", started ", arguments["started"].string("?"));
   console.result(count_text(step), " steps, ",
-                 std::isfinite(best.val_top1)
-                     ? text("best validation accuracy ", fixed(100 * best.val_top1, 2), "% in epoch ", best.epoch)
+                 best.epoch >= 0
+                     ? text("best validation accuracy ", fixed(100 * best.top1, 2), "% in epoch ", best.epoch)
                      : std::string("no validation"));
   if (const auto* options = arguments["options"].as<Json::Object>())
     for (const auto& [name, value] : *options)
       console.result("  ", name, " = ", value.as<std::string>() != nullptr ? value.string() : value.text());
   Outcome outcome;
   outcome.json.set("run", path).set("steps", step).set("arguments", arguments);
-  if (std::isfinite(best.val_top1)) outcome.json.set("best_top1", best.val_top1).set("best_epoch", best.epoch);
+  if (best.epoch >= 0) outcome.json.set("best_top1", best.top1).set("best_epoch", best.epoch);
   return outcome;
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,20 @@ class MetricsFiles final {
     std::string waiting;
   };
   std::array<File, 2> files_;
+};
+
+/// The validation whose weights are kept: of the highest top-1, among equal ones of the lowest loss.
+struct Best {
+  std::int64_t epoch = -1;  // as its caller counts; −1: none yet
+  double top1 = -1;
+  double loss = std::numeric_limits<double>::infinity();
+
+  /// Whether this one is better than all before; notes it. NaN never is.
+  bool note(std::int64_t its_epoch, double its_top1, double its_loss) {
+    if (!(its_top1 > top1 || (its_top1 == top1 && its_loss < loss))) return false;
+    *this = {its_epoch, its_top1, its_loss};
+    return true;
+  }
 };
 
 /// The rows of a metrics.jsonl. Throws FileError.

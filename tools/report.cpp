@@ -70,8 +70,9 @@ std::string tile(std::string_view name, const std::string& value) {
 }
 
 std::string tiles(const std::vector<MetricsRow>& rows, const Json& arguments) {
-  double best = -1, seconds = 0, loss = NAN;
-  std::int64_t step = 0, best_epoch = 0;
+  Best best;
+  double seconds = 0, loss = NAN;
+  std::int64_t step = 0;
   for (const MetricsRow& row : rows) {
     step = std::max(step, row.step);
     if (std::isfinite(row.seconds)) seconds = row.seconds;
@@ -79,13 +80,11 @@ std::string tiles(const std::vector<MetricsRow>& rows, const Json& arguments) {
       loss = row.train_loss;
     else if (std::isfinite(row.loss) && std::isnan(loss))
       loss = row.loss;
-    if (row.val_top1 > best) {
-      best = row.val_top1;
-      best_epoch = row.epoch;
-    }
+    best.note(row.epoch, row.val_top1, row.val_loss);
   }
   std::string html = "<div class='tiles'>\n";
-  if (best >= 0) html += tile(text("best validation accuracy, epoch ", best_epoch), fixed(100 * best, 2) + "%");
+  if (best.epoch >= 0)
+    html += tile(text("best validation accuracy, epoch ", best.epoch), fixed(100 * best.top1, 2) + "%");
   if (std::isfinite(loss)) html += tile("training loss", fixed(loss, 4));
   html += tile("steps", count_text(step)) + tile("time", duration_text(seconds));
   if (!arguments["parameters"].is_null())

@@ -16,13 +16,14 @@ namespace fanin {
 class RunFolder final {
  public:
   enum class Mode : unsigned char { fresh, resume, overwrite };
+  static constexpr const char* checkpoint = "checkpoint/state.safetensors";
 
   /// Looks only; throws UsageError if the folder is there in mode `fresh`, or there and no run in mode `overwrite`,
   /// and FileError if it is not there in mode `resume`.
   RunFolder(std::string path, Mode mode);
   /// Makes the folder, in mode `overwrite` empty. Throws FileError if it cannot be written.
   void create();
-  /// Takes away what create() made, if no weights are in it yet.
+  /// Takes away what create() made; nothing of a resumed run.
   void withdraw() const;
 
   const std::string& path() const { return path_; }

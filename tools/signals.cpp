@@ -15,26 +15,38 @@ void note(int) {
   noted = 1;
 }
 
-void handle(int signal, void (*handler)(int)) {
-  struct sigaction action {};
+using Handler = void (*)(int);
+
+/// Returns the handler before.
+Handler handle(int signal, Handler handler) {
+  struct sigaction action {
+  }, before{};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
-  sigaction(signal, &action, nullptr);
+  sigaction(signal, &action, &before);
+  return before.sa_handler;
+}
+
+/// A shell lets programs in the background ignore Ctrl-C, which is meant for another: so it stays.
+Handler handle_unless_ignored(int signal, Handler handler) {
+  const Handler before = handle(signal, handler);
+  if (before == SIG_IGN) handle(signal, SIG_IGN);
+  return before;
 }
 
 }  // namespace
 
 SignalScope::SignalScope() {
   noted = 0;
-  handle(SIGINT, note);
-  handle(SIGTERM, note);
+  interrupt_ = handle_unless_ignored(SIGINT, note);
+  terminate_ = handle_unless_ignored(SIGTERM, note);
   handle(SIGPIPE, SIG_IGN);
   handle(SIGXFSZ, SIG_IGN);
 }
 
 SignalScope::~SignalScope() {
-  handle(SIGINT, SIG_DFL);
-  handle(SIGTERM, SIG_DFL);
+  handle(SIGINT, interrupt_);
+  handle(SIGTERM, terminate_);
 }
 
 bool SignalScope::interrupted() { return noted != 0; }

@@ -7,6 +7,7 @@
 #include "core/io/atomic_file.h"
 #include "core/ops/cross_entropy.h"
 #include "core/optim/clip.h"
+#include "init/rules.h"
 #include "layers/dropout.h"
 #include "tools/diagnose.h"
 #include "tools/optimizer.h"
@@ -67,15 +68,16 @@ Trainer::Trainer(TrainSetup setup, RunFolder folder, Console& console)
 
 bool Trainer::finished() const {
   const std::int64_t patience = setup_.arguments.patience;
-  const bool stopped_early = patience > 0 && state_.best_epoch >= 0 && state_.epoch - 1 - state_.best_epoch >= patience;
-  return state_.step >= total_steps_ || stopped_early;
+  const bool stopped_early = patience > 0 && state_.best.epoch >= 0 && state_.epoch - 1 - state_.best.epoch >= patience;
+  const bool ended = state_.ended == state_.step;  // else interrupted on the way to it
+  return (state_.step >= total_steps_ && ended) || stopped_early;
 }
 
 double Trainer::elapsed() const { return state_.seconds + since(started_); }
 
 void Trainer::resume() {
-  const std::string path = folder_.file("checkpoint/state.safetensors");
-  if (folder_.mode() == RunFolder::Mode::resume && folder_.has("checkpoint/state.safetensors")) {
+  const std::string path = folder_.file(RunFolder::checkpoint);
+  if (folder_.mode() == RunFolder::Mode::resume && folder_.has(RunFolder::checkpoint)) {
     const TrainParts parts{*setup_.net, *optimizer_, schedule_, ema_ ? &*ema_ : nullptr};
     if (const std::string warning = load_checkpoint(path, state_, parts); !warning.empty()) console_.warn(warning);
     console_.note("going on after step ", count_text(state_.step), ", about ",
@@ -100,10 +102,12 @@ Outcome Trainer::run() {
     throw Failure(error.what());
   }
   progress_.clear();
-  if (end == End::interrupted) save(true);
-  if (!save_error_.empty()) save(end != End::diverged);
-  check<FileError>(save_error_.empty(), save_error_);
-  check<FileError>(best_error_.empty(), best_error_);
+  if (end == End::interrupted) save();
+  if (end != End::diverged) {  // after which the weights are worth nothing
+    if (!save_error_.empty()) save();
+    check<FileError>(save_error_.empty(), save_error_);
+    check<FileError>(best_error_.empty(), best_error_);
+  }
   metrics_->finish();
   if (profile_) write_profile();
   write_report(folder_.path());
@@ -199,6 +203,7 @@ Trainer::End Trainer::end_epoch() {
                  .train_loss = state_.loss_sum / seen,
                  .train_top1 = static_cast<double>(state_.confusion.correct()) / seen};
   bool best = false;
+  const Best before = state_.best;
   if (setup_.val) {
     const Evaluation result = validate();
     if (SignalScope::interrupted()) return End::interrupted;
@@ -206,7 +211,7 @@ Trainer::End Trainer::end_epoch() {
     row.val_top1 = result.top1;
     row.val_top5 = result.top5;
     schedule_.epoch_ended(result.loss);
-    best = state_.note_validation(result.top1, result.loss);
+    best = state_.best.note(state_.epoch, result.top1, result.loss);
     if (best) best_ = result;
   } else {
     schedule_.epoch_ended(row.train_loss);
@@ -217,27 +222,28 @@ Trainer::End Trainer::end_epoch() {
   last_row_ = row;
   if (best || !setup_.val)
     best_error_ = attempt([&] {
-      if (best) save_weights("best");
       write_file(folder_.file("confusion.csv"),
                  confusion_csv(best ? best_->confusion : state_.confusion, setup_.train->info().classes));
+      if (best) save_weights("best");
     });
+  if (best && !best_error_.empty()) state_.best = before;  // what is best is what can be read
   if (state_.batch >= steps_per_epoch_) {
     ++state_.epoch;
     state_.batch = 0;
     state_.loss_sum = 0;
     state_.confusion = Confusion(setup_.train->classes());
   }
-  save(true);
+  state_.ended = state_.step;
+  save();
   return End::none;
 }
 
-void Trainer::save(bool with_checkpoint) {
+void Trainer::save() {
   save_error_ = attempt([&] {
     save_weights("last");
-    if (!with_checkpoint) return;
     TrainState now = state_;
     now.seconds = elapsed();
-    save_checkpoint(folder_.file("checkpoint/state.safetensors"), now,
+    save_checkpoint(folder_.file(RunFolder::checkpoint), now,
                     {*setup_.net, *optimizer_, schedule_, ema_ ? &*ema_ : nullptr});
     write_report(folder_.path());
   });
@@ -257,8 +263,10 @@ std::string Trainer::attempt(const std::function<void()>& write) {
 void Trainer::save_weights(const char* name) {
   setup_.info.step = text(state_.step);
   const Swapped average(ema_ ? &*ema_ : nullptr);
-  save_safetensors(folder_.file(text("weights/", name, ".safetensors")), state_dict(*setup_.net),
-                   setup_.info.metadata());
+  const StateDict state = state_dict(*setup_.net);
+  Metadata metadata = setup_.info.metadata();
+  metadata.merge(tensor_hashes(state));
+  save_safetensors(folder_.file(text("weights/", name, ".safetensors")), state, metadata);
 }
 
 void Trainer::report(const MetricsRow& row) {

@@ -31,6 +31,7 @@ struct TrainSetup {
   Normalisation normalisation;
   std::unique_ptr<Module> net;  // every parameter set, frozen ones without requires_grad
   WeightsInfo info = {};        // for the files it writes
+  std::string found = {};       // what schemes that look at data found, in lines
 };
 
 /// One training, from the first step or from a checkpoint to the end, an interruption, or a loss that is not finite.
@@ -44,6 +45,8 @@ class Trainer final {
   /// Trains. Ctrl-C and SIGTERM end it after the step under way, saved for --resume. Throws FileError if at the end
   /// something could not be written, Failure if the library refuses a step.
   Outcome run();
+  /// Whether an epoch came to its end, in this sitting or before.
+  bool has_results() const { return state_.ended >= 0; }
 
  private:
   enum class End : unsigned char { none, interrupted, diverged };
@@ -55,7 +58,7 @@ class Trainer final {
   End end_epoch();
   Evaluation validate();
   bool finished() const;
-  void save(bool with_checkpoint);
+  void save();
   void save_weights(const char* name);
   /// Runs what writes files; a failure is said, and returned, but ends nothing.
   std::string attempt(const std::function<void()>& write);

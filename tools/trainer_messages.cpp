@@ -70,18 +70,18 @@ Outcome Trainer::outcome(End end) {
   Outcome result;
   result.json.set("run", folder_.path()).set("steps", state_.step).set("epochs", state_.epoch);
   result.json.set("loss", last_row_.train_loss).set("top1", last_row_.train_top1);
-  if (setup_.val && state_.best_epoch >= 0) {
+  if (setup_.val && state_.best.epoch >= 0) {
     result.json.set("val_loss", last_row_.val_loss).set("val_top1", last_row_.val_top1);
-    result.json.set("val_top5", last_row_.val_top5).set("best_top1", state_.best_top1);
-    result.json.set("best_loss", state_.best_loss).set("best_epoch", state_.best_epoch + 1);
+    result.json.set("val_top5", last_row_.val_top5).set("best_top1", state_.best.top1);
+    result.json.set("best_loss", state_.best.loss).set("best_epoch", state_.best.epoch + 1);
   }
   if (profile_) result.json.set("profile", profile_->json());
   result.json.set("seconds", elapsed()).set("parameters", parameter_count(*setup_.net));
   if (end == End::diverged) {
     result.code = Exit::diverged;
     result.json.set("error", diverged_).set("diagnosis", diagnosis_);
-    Console::write_error(text("fanin train: ", diverged_, "\nA lower --lr, a warm-up or --clip-grad 1 may help; ",
-                              state_.step > 0 ? "what was saved at the last epoch's end is untouched.\n" : "\n"));
+    Console::write_error(text("fanin train: ", diverged_, "\nA lower --lr, a warm-up or --clip-grad 1 may help",
+                              has_results() ? "; what was saved at the last epoch's end is untouched.\n" : ".\n"));
   } else if (end == End::interrupted) {
     result.code = Exit::interrupted;
     result.json.set("interrupted", true);

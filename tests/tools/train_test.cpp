@@ -178,6 +178,35 @@ TEST_CASE("a run interrupted and resumed ends with the bits of one that was not"
   }
 }
 
+TEST_CASE("interrupted on the way to its last validation, a run still owes it") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 2000);
+  const std::string line =
+      "train --data cifar --recipe none --lr 0.05 --val-split 0.9 --epochs 1 --log-interval 1" + tiny_net;
+  REQUIRE(call(folder, line + " --output whole").code == 0);
+  Running running(folder, words(line + " --output run"));
+  REQUIRE(running.reaches(folder / "run/metrics.jsonl", 20));  // the last step's row; 1,800 images to validate
+  running.kill(SIGINT);
+  running.wait();
+  const Ran resumed = call(folder, "train --resume --output run --json");
+  INFO(resumed.err);
+  REQUIRE(resumed.code == 0);
+  CHECK(json::parse(resumed.out)["best_epoch"] == 1);
+  for (const char* file : {"weights/last.safetensors", "weights/best.safetensors", "confusion.csv"})
+    CHECK(content(folder / (std::string("run/") + file)) == content(folder / (std::string("whole/") + file)));
+}
+
+TEST_CASE("a run whose last weights cannot be written keeps the rest") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 2000);
+  Running running(folder, words(tiny + " --epochs 1 --log-interval 1 --output run"));
+  REQUIRE(running.reaches(folder / "run/metrics.jsonl", 1));
+  fs::create_directory(folder / "run/weights/last.safetensors");  // in the way
+  CHECK(running.wait() == 3);
+  CHECK(fs::exists(folder / "run/weights/best.safetensors"));
+  CHECK(count_lines(content(folder / "run/metrics.csv")) > 100);
+}
+
 TEST_CASE("a finished run is not trained again, but can be trained for longer") {
   const Folder folder;
   write_cifar(folder / "cifar", 100);
