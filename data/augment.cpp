@@ -50,12 +50,14 @@ Augment Augment::parse(std::string_view list) {
     const std::string_view word = list.substr(0, comma);
     const auto known = std::ranges::find(words, word, [](const auto& entry) { return entry.first; });
     if (known == words.end())
-      fail<Error>("augment: no '", word, "'; a comma list of crop, flip, cutout, jitter, resized-crop, or none");
+      fail<Error>("augment (--augment): no '", word,
+                  "'; a comma list of crop, flip, cutout, jitter, resized-crop, or none");
     augment.*(known->second) = true;
     if (comma == list.size()) break;
     list.remove_prefix(comma + 1);
   }
-  check<Error>(!augment.crop || !augment.resized_crop, "augment: crop and resized-crop are alternatives; give one");
+  check<Error>(!augment.crop || !augment.resized_crop,
+               "augment (--augment): crop and resized-crop are alternatives; give one");
   return augment;
 }
 

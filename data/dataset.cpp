@@ -64,12 +64,12 @@ auto with_file_errors(const std::string& spec, F&& f) {
 
 void check_options(const std::string& spec, const Format& format, const DataOptions& options) {
   constexpr Dim largest = 4096;
-  check<Error>(options.img_size >= 0 && options.img_size <= largest, "img_size must be from 1 to ", largest, ", got ",
-               options.img_size);
+  check<Error>(options.img_size >= 0 && options.img_size <= largest, "img_size (--img-size) must be from 1 to ",
+               largest, ", got ", options.img_size);
   check<Error>(options.val_split >= 0 && options.val_split < 1,
-               "val_split is the share to hold out, at least 0 and below 1, got ", options.val_split);
+               "val_split (--val-split) is the share to hold out, at least 0 and below 1, got ", options.val_split);
   check<Error>(options.val_split == 0 || !format.has(spec, Split::val), spec,
-               " has a val/ folder of its own, which is the validation split: leave val_split at 0");
+               " has a val/ folder of its own, which is the validation split: leave val_split (--val-split) at 0");
 }
 
 std::shared_ptr<const Dataset> open_part(const std::string& spec, const Format& format, Split part,
@@ -78,7 +78,7 @@ std::shared_ptr<const Dataset> open_part(const std::string& spec, const Format& 
   std::string there;
   for (const Split other : available_splits(spec, options)) there += text(there.empty() ? "" : ", ", name_of(other));
   fail<FileError>(spec, ": no ", name_of(part), " split here, only ", there,
-                  part == Split::val ? "; hold out a share of the training data with val_split" : "");
+                  part == Split::val ? "; hold out a share of the training data with val_split (--val-split)" : "");
 }
 
 /// Which samples to hold out. The samples are laid out class after class, shuffled within each class by a fixed key,

@@ -172,7 +172,8 @@ Image draw(Dim side, int label, Stream stream) {
 class Shapes final : public Dataset {
  public:
   Shapes(Split split, Dim side) : side_(side) {
-    check<Error>(split != Split::val, "shapes has a train and a test split; hold out a share of train with val_split");
+    check<Error>(split != Split::val,
+                 "shapes has a train and a test split; hold out a share of train with val_split (--val-split)");
     check<Error>(side >= 8 && side <= 4096, "shapes can be drawn at 8 to 4096 pixels a side, got ", side);
     info_ = {.kind = "shapes",
              .path = "shapes",

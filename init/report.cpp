@@ -99,11 +99,19 @@ std::string InitReport::text() const {
       line += i < 4 ? fmt::format("{:<{}}  ", row[i], widths[i]) : fmt::format("{:>{}}  ", row[i], widths[i]);
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
+  const std::string more = found();
+  return more.empty() ? out : out + more + "\n";
+}
+
+std::string InitReport::found() const {
+  std::string out;
   for (const InitEntry& e : parameters)
-    if (!e.found.empty()) out += fmt::format("{} {}: {}\n", e.rule.substr(e.rule.find('=') + 1), e.name, e.found);
+    if (!e.found.empty())
+      out += (out.empty() ? "" : "\n") + fmt::format("{} {}: {}", e.rule.substr(e.rule.find('=') + 1), e.name, e.found);
   for (const LsuvStep& step : rescaled)
-    out += fmt::format("lsuv {}: std {:.4g} became {:.4g} in {} {}, factor {:.4g}\n", step.layer, step.before,
-                       step.after, step.passes, step.passes == 1 ? "pass" : "passes", step.factor);
+    out += (out.empty() ? "" : "\n") + fmt::format("lsuv {}: std {:.4g} became {:.4g} in {} {}, factor {:.4g}",
+                                                   step.layer, step.before, step.after, step.passes,
+                                                   step.passes == 1 ? "pass" : "passes", step.factor);
   return out;
 }
 
@@ -117,7 +125,8 @@ std::string InitReport::json() const {
     Json entry = Json::object();
     entry.set("name", e.name).set("layer", e.layer);
     entry.set("shape", Json::list(std::vector<Dim>(e.shape.begin(), e.shape.end()))).set("rule", e.rule);
-    entry.set("fan_in", e.fans.in).set("fan_out", e.fans.out).set("fan_out_aware", e.aware.out);
+    entry.set("fan_in", e.fans.in).set("fan_out", e.fans.out).set("fan_in_aware", e.aware.in);
+    entry.set("fan_out_aware", e.aware.out).set("groups", e.uses_aware ? "aware" : "torch");
     if (e.gain) entry.set("gain", *e.gain);
     if (e.expected) entry.set("expected", object_of(*e.expected));
     if (!e.found.empty()) entry.set("found", e.found);

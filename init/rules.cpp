@@ -191,8 +191,7 @@ InitReport initialise(Module& net, const Rules& rules, Generator& generator, con
   return report;
 }
 
-Metadata init_metadata(const InitReport& report, const StateDict& state) {
-  Metadata metadata{{"init.seed", std::to_string(report.seed)}, {"init.rules", report.rules}};
+Metadata tensor_hashes(const StateDict& state) {
   std::vector<std::string> hashes(state.size());
   parallel_for(static_cast<Dim>(state.size()), 1, [&](Dim begin, Dim end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
@@ -200,7 +199,14 @@ Metadata init_metadata(const InitReport& report, const StateDict& state) {
       hashes[i] = sha256({plain.raw_bytes(), plain.bytes()});
     }
   });
+  Metadata metadata;
   for (std::size_t i = 0; i < state.size(); ++i) metadata["sha256." + state[i].first] = hashes[i];
+  return metadata;
+}
+
+Metadata init_metadata(const InitReport& report, const StateDict& state) {
+  Metadata metadata{{"init.seed", std::to_string(report.seed)}, {"init.rules", report.rules}};
+  metadata.merge(tensor_hashes(state));
   return metadata;
 }
 

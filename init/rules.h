@@ -37,7 +37,7 @@ struct Rules {
 };
 
 /// Rules from, in this order:
-///   a named set             "resnext" "pytorch" "torchvision" "keras"
+///   a named set             "resnext" "pytorch" "torchvision" "zero_gamma" "keras"
 ///   a scheme for all weights  "kaiming_normal:mode=fan_out"; biases 0, the rest as PyTorch's constructors leave it
 ///   a JSON file or JSON text  {"rules": [{"select": "Conv*", "scheme": "kaiming_normal", "mode": "fan_out"},
 ///                                        {"select": "*.bias", "scheme": 0}, {"set": "pytorch"}]}
@@ -77,8 +77,10 @@ struct InitReport {
   std::vector<LsuvStep> rescaled = {};     // what data-dependent schemes did, layer by layer
   std::vector<InitEntry> parameters = {};  // in the state dict's order
 
-  /// A table, one line a parameter.
+  /// A table, one line a parameter, and what found() says.
   std::string text() const;
+  /// What data-dependent schemes found and did, a line a layer; empty if there were none.
+  std::string found() const;
   std::string json() const;
 };
 
@@ -95,8 +97,10 @@ struct InitReport {
 /// the message names rule, parameter and shape, and what would fit.
 InitReport initialise(Module& net, const Rules& rules, Generator& generator, const BatchSource& batch = {});
 
+/// "sha256.<name>" of every tensor's bytes, plain and row-major: what weights files carry in their metadata.
+Metadata tensor_hashes(const StateDict& state);
 /// What a weights file carries about how it began: "init.seed", "init.rules", which parse_rules
-/// takes, and "sha256.<name>" for every tensor.
+/// takes, and tensor_hashes().
 Metadata init_metadata(const InitReport& report, const StateDict& state);
 
 }  // namespace fanin

@@ -96,13 +96,6 @@ std::int64_t SchemeArguments::integer(std::string_view name) const {
   return static_cast<std::int64_t>(value);
 }
 
-bool SchemeArguments::flag(std::string_view name) const {
-  const std::string& value = word(name);
-  check<Error>(value == "true" || value == "false" || value == "1" || value == "0", name,
-               " must be true or false, got '", value, "'");
-  return value == "true" || value == "1";
-}
-
 FanConvention SchemeArguments::convention() const {
   const std::string& value = word("groups");
   check<Error>(value == "torch" || value == "aware", "groups must be torch or aware, got '", value, "'");

@@ -28,10 +28,9 @@ class SchemeArguments final {
   SchemeArguments() = default;
   explicit SchemeArguments(std::map<std::string, std::string, std::less<>> values) : values_(std::move(values)) {}
 
-  const std::string& word(std::string_view name) const;
-  double number(std::string_view name) const;  // throws Error if it is none; "sqrt(5)" and "1/3" are
-  std::int64_t integer(std::string_view name) const;
-  bool flag(std::string_view name) const;  // true, false, 1, 0
+  const std::string& word(std::string_view name) const;  // throws Error if the scheme has no such argument
+  double number(std::string_view name) const;            // throws Error if it is none; "sqrt(5)" and "1/3" are
+  std::int64_t integer(std::string_view name) const;     // throws Error if it is no whole number
   FanMode mode() const { return parse_fan_mode(word("mode")); }
   double gain() const;               // a number, or the name of a nonlinearity
   FanConvention convention() const;  // the argument `groups`: torch or aware

@@ -1,6 +1,5 @@
 #include "tools/console.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -17,12 +16,6 @@ bool Console::is_terminal() {
 bool Console::has_colour() {
   const char* no_color = std::getenv("NO_COLOR");
   return is_terminal() && (no_color == nullptr || *no_color == '\0');
-}
-
-int Console::columns() {
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
 }
 
 void Console::write_out(std::string_view text) {

@@ -8,7 +8,7 @@
 namespace fanin {
 
 /// Where the program speaks: results on stdout (none under --json, whose document stands there alone), everything else
-/// on stderr (nothing but errors under --quiet).
+/// on stderr (nothing but warnings and errors under --quiet).
 class Console final {
  public:
   Console(bool json, bool quiet) : json_(json), quiet_(quiet) {}
@@ -29,13 +29,11 @@ class Console final {
     if (!json_) write_out(text(parts..., "\n"));
   }
 
-  bool json() const { return json_; }
   bool quiet() const { return quiet_; }
   /// Whether stderr is a terminal that takes a line drawn over and over.
   static bool is_terminal();
   /// Whether colours are welcome on stderr: a terminal, and NO_COLOR not set.
   static bool has_colour();
-  static int columns();
 
   static void write_out(std::string_view text);
   static void write_error(std::string_view text);

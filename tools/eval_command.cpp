@@ -15,7 +15,8 @@ namespace fanin {
 namespace {
 
 constexpr std::string_view examples =
-    R"(  fanin eval --weights runs/cifar                      its best weights, on the split it was judged by
+    R"(  fanin eval --weights runs/cifar                      its best weights, on the data it was trained on
+  fanin eval --weights runs/cifar --split val          on the images held out in training
   fanin eval --weights w.safetensors --data ~/mnist --split test --json
   fanin eval --weights foreign.safetensors --model resnext29-8x64d --data ~/cifar-10-batches-bin --split test
   fanin eval --weights runs/cifar --logits logits.npy  for tools of your own
@@ -35,7 +36,7 @@ struct Arguments {
 /// Where nothing was said, the data, size and held-out part the weights were trained with.
 void fill_from(const WeightsInfo& info, Arguments& a, const Options& options) {
   const bool same_data = !options.given("data") || a.data.data == info.data || a.split == "val";
-  if (!options.given("data") && !info.data.empty()) a.data.data = info.data;
+  if (!options.given("data")) a.data.data = info.data;
   if (!options.given("img-size") && info.image_size > 0) a.data.img_size = info.image_size;
   if (!options.given("val-split") && same_data) a.data.val_split = info.val_split;
   if (a.data.mean.empty()) a.data.mean = info.normalisation.mean;
@@ -89,6 +90,8 @@ Outcome eval(Arguments& a, const Options& options, const Common& common, Console
   const DType dtype = parse_precision(a.precision);
   const Autocast autocast(autocast_for(a.precision, console));
   const WeightsFile file = load_weights(a.weights);
+  check<UsageError>(!a.data.data.empty() || !file.info.data.empty(), file.path,
+                    " does not say what it was trained on; add --data");
   fill_from(file.info, a, options);
   const Split split = choose_split(a);
   const auto data = open_dataset(a.data.data, split, a.data.options());
@@ -146,7 +149,8 @@ Command eval_command() {
             options.shorten("batch-size", 'b');
             options.add("precision", &a->precision, "f32, bf16 or f64", "TYPE");
             declare_verify(&a->verify, options);
-            a->data.declare(options);
+            a->data.data.clear();  // nothing may stand for what the weights were trained on
+            a->data.declare(options, "as in training");
             a->model.declare(options);
             return Command::Body(
                 [a, &options](const Common& common, Console& console) { return eval(*a, options, common, console); });

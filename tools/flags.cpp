@@ -5,15 +5,16 @@
 
 namespace fanin {
 
-void DataFlags::declare(Options& options) {
+void DataFlags::declare(Options& options, std::string_view standard) {
   options.heading("Data");
   options.add("data", &data,
-              "a folder (CIFAR-10/100 binary, MNIST IDX, or images as train/CLASS/*), or shapes: the built-in set",
+              text("a folder (CIFAR-10/100 binary, MNIST IDX, or images as train/CLASS/*), or shapes: the built-in set",
+                   data.empty() ? text("; else ", standard) : ""),
               "SPEC");
-  options.add("img-size", &img_size, "side of the square images the network gets; 0: the data's own");
+  options.add("img-size", &img_size, text("side of the square images the network gets; 0: ", standard));
   options.add("val-split", &val_split, "share of the training images held out for validation", "F");
-  options.add("mean", &mean, "per-channel mean of the pixels, in units of 1, in place of the data set's own");
-  options.add("std", &std, "per-channel standard deviation, likewise");
+  options.add("mean", &mean, text("per-channel mean of the pixels, in units of 1; else ", standard));
+  options.add("std", &std, text("per-channel standard deviation, in units of 1; else ", standard));
 }
 
 DataOptions DataFlags::options() const {
@@ -36,12 +37,30 @@ Normalisation DataFlags::normalisation(const Normalisation& standard, Dim channe
   return chosen;
 }
 
+namespace {
+
+/// Every model with its arguments and their defaults, and the presets.
+Options::Entries model_list() {
+  Options::Entries list;
+  for (const ModelInfo& info : models()) {
+    std::string words(info.description);
+    for (const ModelArgument& argument : info.arguments)
+      words += text("; ", argument.name, "=", argument.default_value, " (", argument.meaning, ")");
+    list.emplace_back(info.name, words);
+  }
+  for (const ModelPreset& preset : model_presets())
+    list.emplace_back(preset.name, text(preset.model, " with ", key_value_text(preset.arguments)));
+  return list;
+}
+
+}  // namespace
+
 void ModelFlags::declare(Options& options) {
   options.heading("Model");
-  std::string names;
-  for (const ModelInfo& info : models()) names += (names.empty() ? "" : ", ") + std::string(info.name);
-  options.add("model", &model, names + "; or a preset such as resnext29-8x64d", "NAME");
+  options.add("model", &model, "one of the models below", "NAME");
   options.add("model-arg", &model_args, "arguments of the model: depth=29 cardinality=8", "KEY=VALUE …");
+  options.take_pairs("model-arg");
+  options.appendix("Models, and the arguments they take, with what they are by default", model_list());
 }
 
 ModelArguments ModelFlags::arguments() const {

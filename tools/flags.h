@@ -19,7 +19,8 @@ struct DataFlags {
   std::vector<double> mean;
   std::vector<double> std;
 
-  void declare(Options& options);
+  /// `standard`: what size, mean and standard deviation are where they are not given, for the help.
+  void declare(Options& options, std::string_view standard = "the data's own");
   /// Throws UsageError for numbers that make no sense.
   DataOptions options() const;
   /// --mean and --std where they are given, else `standard`, for images of `channels` channels.
@@ -31,6 +32,7 @@ struct ModelFlags {
   std::string model;
   std::vector<std::string> model_args;
 
+  /// The help lists every model and what it takes.
   void declare(Options& options);
   /// The pairs of --model-arg. Throws UsageError for a word that is no key=value.
   ModelArguments arguments() const;

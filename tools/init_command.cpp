@@ -74,8 +74,12 @@ Command init_command() {
             a->data.data.clear();  // needed only by schemes that look at data
             a->data.declare(options);
             options.heading("Initialisation");
-            options.add("init", &a->init, "a rule set, a scheme for every weight, rules as text, or a JSON file",
+            options.add("init", &a->init,
+                        "a rule set, a scheme for every weight, rules as text, or a JSON file; else the model's own",
                         "RULES");
+            Options::Entries sets;
+            for (const NamedRules& set : named_rules()) sets.emplace_back(set.name, set.description);
+            options.appendix("Rule sets; init/README.md lists the schemes", std::move(sets));
             options.add("output", &a->output, "the safetensors file to write", "FILE");
             options.add("explain", &a->explain, "rule, fans, expected and drawn standard deviation of each parameter");
             return Command::Body(

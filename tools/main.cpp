@@ -34,7 +34,7 @@ void declare(Common& common, Options& options) {
   options.add("seed", &common.seed, "of everything drawn at random");
   options.add("backend", &common.backend, "kernels: auto, reference, blas or onednn", "NAME");
   options.add("json", &common.json, "one JSON document on stdout, and nothing else there");
-  options.add("quiet", &common.quiet, "no messages but errors");
+  options.add("quiet", &common.quiet, "no messages but warnings and errors");
   options.keep_out("json");
   options.keep_out("quiet");
 }

@@ -84,13 +84,17 @@ std::string to_word(const Json& value) {
   return value.is_null() ? "" : value.text();
 }
 
-std::string wrapped(std::string_view text, std::size_t indent) {
-  constexpr std::size_t width = 110;
-  std::string lines;
+/// What is explained in a column of its own, and the words beside it, broken into lines.
+std::string entry(const std::string& name, std::string_view words) {
+  constexpr std::size_t width = 110, indent = 30;
+  const auto columns = static_cast<std::size_t>(  // UTF-8 continuation bytes take none
+      std::ranges::count_if(name, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  std::string lines = name;
+  lines += columns + 2 > indent ? "\n" + std::string(indent, ' ') : std::string(indent - columns, ' ');
   std::size_t column = indent;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string_view word = text.substr(begin, end - begin);
+  for (std::size_t begin = 0; begin < words.size();) {
+    const std::size_t end = std::min(words.find(' ', begin), words.size());
+    const std::string_view word = words.substr(begin, end - begin);
     if (column + word.size() + 1 > width && column > indent) {
       lines += "\n" + std::string(indent, ' ');
       column = indent;
@@ -150,6 +154,7 @@ const Options::Option& Options::find(std::string_view name) const {
 
 void Options::keep_out(std::string_view name) { find(name).kept_out = true; }
 void Options::shorten(std::string_view name, char letter) { find(name).letter = letter; }
+void Options::take_pairs(std::string_view name) { find(name).pairs = true; }
 bool Options::given(std::string_view name) const { return find(name).source >= Source::configuration; }
 bool Options::typed(std::string_view name) const { return find(name).source == Source::command_line; }
 Json Options::value(std::string_view name) const { return to_json(find(name).target); }
@@ -182,7 +187,9 @@ bool Options::parse(const std::vector<std::string>& words) {
                         " needs a value: ", option.value_name);
       assign(option.target, option.name, words[++i]);
       if (std::holds_alternative<std::vector<std::string>*>(option.target))
-        while (i + 1 < words.size() && looks_like_value(words[i + 1])) assign(option.target, option.name, words[++i]);
+        while (i + 1 < words.size() && looks_like_value(words[i + 1]) &&
+               (!option.pairs || words[i + 1].find('=') != std::string::npos))
+          assign(option.target, option.name, words[++i]);
     }
     option.source = Source::command_line;
   }
@@ -235,14 +242,14 @@ std::string Options::help(std::string_view command, std::string_view summary, st
     if (option.heading != heading) page += "\n" + (heading = option.heading) + ":\n";
     std::string flag = option.letter != 0 ? text("  -", option.letter, ", --") : std::string("  --");
     flag += option.name + (option.value_name.empty() ? "" : " " + option.value_name);
-    std::size_t columns = 0;  // UTF-8 continuation bytes take none
-    for (const char c : flag) columns += (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-    constexpr std::size_t indent = 30;
-    page += flag + (columns + 2 > indent ? "\n" + std::string(indent, ' ') : std::string(indent - columns, ' '));
     // Zero stands for "not told"; what that means is in the words of the help.
     const bool shown = !option.standard.empty() && option.standard != "0" && option.standard != "0.0" &&
                        !std::holds_alternative<bool*>(option.target);
-    page += wrapped(option.help + (shown ? " (default: " + option.standard + ")" : ""), indent);
+    page += entry(flag, option.help + (shown ? " (default: " + option.standard + ")" : ""));
+  }
+  for (const auto& [title, entries] : appendices_) {
+    page += "\n" + title + ":\n";
+    for (const auto& [name, words] : entries) page += entry("  " + name, words);
   }
   return page + "\nExamples:\n" + std::string(examples);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -19,7 +20,7 @@ class UsageError final : public Error {
 
 /// The options of one command: each a name, a variable it sets, and a line of help.
 ///
-///   options.add("batch-size", arguments.batch_size, "images a step");
+///   options.add("batch-size", &arguments.batch_size, "images a step");
 ///
 /// An option's value comes from the command line, else from a configuration (feed), else from a recipe (suggest),
 /// else it is what the variable held before.
@@ -40,6 +41,11 @@ class Options final {
   void keep_out(std::string_view name);
   /// Another spelling, one letter: -b.
   void shorten(std::string_view name, char letter);
+  /// Of a list of strings: takes only words with an equals sign, so that positional words may follow it.
+  void take_pairs(std::string_view name);
+  /// A list for the help to show after the options: names, and what they are.
+  using Entries = std::vector<std::pair<std::string, std::string>>;
+  void appendix(std::string_view title, Entries entries) { appendices_.emplace_back(title, std::move(entries)); }
 
   /// Sets the variables. Throws UsageError: an unknown option (with the nearest one), a value that is missing or
   /// no number. False if --help was asked for.
@@ -69,6 +75,7 @@ class Options final {
     std::string heading;
     std::string standard;  // the value before parsing, for the help
     char letter = 0;
+    bool pairs = false;
     Source source = Source::standard;
     bool kept_out = false;
   };
@@ -77,6 +84,7 @@ class Options final {
 
   std::vector<Option> options_;
   std::string heading_ = "Options";
+  std::vector<std::pair<std::string, Entries>> appendices_;
   std::string positional_name_;
   std::string positional_help_;
   std::vector<std::string>* positional_ = nullptr;

@@ -59,7 +59,6 @@ class Profile final {
   std::int64_t warm_up_;
   std::int64_t steps_ = 0;
   std::optional<Trace> trace_;
-  Phase phase_ = Phase::rest;
   double step_start_ = 0;
   std::vector<std::pair<Phase, double>> phases_;  // of the step under way, with their starts
   double step_seconds_ = 0;

@@ -93,18 +93,27 @@ const Recipe& find_recipe(std::string_view name, std::string_view data_kind) {
   fail<UsageError>("--recipe: there is no recipe '", name, "'", did_you_mean(name, names));
 }
 
+Options::Entries recipe_list() {
+  Options::Entries list;
+  for (const Recipe& recipe : recipes()) {
+    std::string words = text(recipe.description, ":");
+    for (const auto& [option, value] : recipe.values)
+      words += text(" --", option, value == "true" ? "" : " ", value == "true" ? "" : value);
+    list.emplace_back(recipe.name, words);
+  }
+  return list;
+}
+
 void apply(const Recipe& recipe, Options& options) {
   const bool own_model = options.given("model") && options.value("model").string() != recipe.values.front().second;
   const bool own_arguments = options.given("model-arg");
   const bool own_optimizer = options.given("opt");
-  const bool own_schedule = options.given("sched");
   const bool own_length = options.given("epochs") || options.given("max-steps");
   for (const auto& [option, value] : recipe.values) {
     const bool of_optimizer =
         option == "lr" || option == "momentum" || option == "nesterov" || option == "weight-decay";
     const bool left_alone = (option == "model-arg" && (own_model || own_arguments)) ||
-                            (of_optimizer && own_optimizer) || (option == "warmup-epochs" && own_schedule) ||
-                            (option == "epochs" && own_length);
+                            (of_optimizer && own_optimizer) || (option == "epochs" && own_length);
     if (!left_alone) options.suggest(option, value);
   }
 }

@@ -35,13 +35,13 @@ void freeze(Module& net, const std::vector<std::string>& globs) {
   }
 }
 
-/// The parameters' first values; returns the rules they came from.
-std::string set_parameters(Module& net, const TrainArguments& a, std::uint64_t seed, std::string_view published,
-                           const TrainData& data) {
+/// The parameters' first values; returns what they came from.
+InitReport set_parameters(Module& net, const TrainArguments& a, std::uint64_t seed, std::string_view published,
+                          const TrainData& data) {
   if (a.initial_weights.empty()) {
     Generator generator(seed);
     const Rules rules = parse_rules(a.init.empty() ? published : a.init);
-    return initialise(net, rules, generator, init_batch(data.train, data.normalisation, seed)).rules;
+    return initialise(net, rules, generator, init_batch(data.train, data.normalisation, seed));
   }
   const WeightsFile file = load_weights(a.initial_weights);
   refuse_folded(file);
@@ -49,9 +49,13 @@ std::string set_parameters(Module& net, const TrainArguments& a, std::uint64_t s
   try {
     load_state_dict(net, file.tensors);
   } catch (const StateDictError& error) {
-    fail<FileError>(file.path, ": ", error.what());
+    const std::string& own = file.info.model;
+    fail<FileError>(
+        file.path, ": ", error.what(),
+        own.empty() ? ""
+                    : text("\nthe file is for --model ", own, " --model-arg ", key_value_text(file.info.arguments)));
   }
-  return "file " + a.initial_weights;
+  return {.rules = "file " + a.initial_weights};
 }
 
 }  // namespace
@@ -66,7 +70,8 @@ TrainData prepare_data(TrainArguments& arguments, Options& options) {
   return {opened.train, opened.val, arguments.data.normalisation(info.normalisation, info.channels)};
 }
 
-TrainSetup prepare_training(const TrainArguments& a, std::uint64_t seed, const TrainData& data) {
+TrainSetup prepare_training(const TrainArguments& a, std::uint64_t seed, const TrainData& data,
+                            const std::string& begun) {
   const DatasetInfo& info = data.train->info();
   const ModelChoice choice = choose_model(a.model.model, a.model.arguments(), suggested_arguments(info));
   check<UsageError>(choice.info->frames == 0, "--model ", choice.name(), " takes clips of ", choice.info->frames,
@@ -78,7 +83,12 @@ TrainSetup prepare_training(const TrainArguments& a, std::uint64_t seed, const T
                    .val = data.val,
                    .normalisation = data.normalisation,
                    .net = choice.build()};
-  const std::string rules = set_parameters(*setup.net, a, seed, choice.info->rules, data);
+  InitReport report{.rules = begun};
+  if (begun.empty())
+    report = set_parameters(*setup.net, a, seed, choice.info->rules, data);
+  else
+    for (const NamedParameter& parameter : named_parameters(*setup.net)) parameter.tensor->fill_(0);
+  setup.found = report.found();
   to(*setup.net, setup.dtype);
   freeze(*setup.net, a.freeze);
   setup.info = {.model = std::string(choice.name()),
@@ -91,7 +101,7 @@ TrainSetup prepare_training(const TrainArguments& a, std::uint64_t seed, const T
                 .val_split = a.data.val_split,
                 .val_fingerprint = data.val ? fingerprint_text(*data.val) : "",
                 .seed = text(seed),
-                .init = rules};
+                .init = report.rules};
   return setup;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tools/recipe.h"
 #include "tools/verification.h"
 
 namespace fanin {
@@ -43,14 +44,15 @@ void TrainArguments::declare(Options& options) {
   options.heading("Training");
   options.add("recipe", &recipe, "values for this data for every option not given (auto), none, or one by name",
               "NAME");
-  options.add("epochs", &epochs, "passes over the training images");
+  options.add("epochs", &epochs, "passes over the training images; else the recipe's, or 10");
   options.add("max-steps", &max_steps, "optimiser steps, in place of epochs");
-  options.add("batch-size", &batch_size, "images a step");
+  options.add("batch-size", &batch_size, "images a step; else the recipe's, or 128");
   options.shorten("batch-size", 'b');
   options.add("precision", &precision,
               "f32, bf16 (mixed, where the machine multiplies it), f64 (reference and OpenBLAS)", "TYPE");
   options.add("opt", &opt, "sgd, adam or adamw", "NAME");
-  options.add("lr", &lr, "learning rate; the highest one of a schedule");
+  options.add("lr", &lr,
+              "learning rate, the highest one of a schedule; else the recipe's, or 0.1 for sgd and 0.001 for adam");
   options.add("momentum", &momentum, "of sgd");
   options.add("nesterov", &nesterov, "Nesterov's momentum");
   options.add("weight-decay", &weight_decay, "on every parameter");
@@ -78,6 +80,7 @@ void TrainArguments::declare(Options& options) {
               "where the time of a step goes, on stderr at the end, and trace.json in the run folder, for "
               "chrome://tracing and Perfetto");
   declare_verify(&verify, options);
+  options.appendix("Recipes, of which auto takes the one for the kind of data", recipe_list());
   for (const auto* where : {"output", "experiment", "resume", "overwrite", "seeds", "config", "profile"})
     options.keep_out(where);
 }
@@ -109,6 +112,7 @@ void TrainArguments::complete(const Options& options, Dim samples, bool has_vali
   at_least("log-interval", static_cast<double>(log_interval), 1);
   at_least("epochs", static_cast<double>(epochs), 0);
   at_least("max-steps", static_cast<double>(max_steps), 0);
+  Augment::parse(augment);
   check<UsageError>(gamma > 0, "--gamma: expected a factor above 0, got ", gamma);
   for (const double epoch : milestones)
     check<UsageError>(epoch >= 1 && epoch == std::floor(epoch), "--milestones: expected whole epochs, got ", epoch);

@@ -5,6 +5,7 @@
 #include "core/autocast.h"
 #include "core/io/atomic_file.h"
 #include "tools/command.h"
+#include "tools/recipe.h"
 #include "tools/setup.h"
 #include "tools/verification.h"
 
@@ -22,9 +23,8 @@ constexpr std::string_view examples =
 )";
 
 /// What a resumed run may be told anew; the rest must stay as it was.
-const std::set<std::string, std::less<>> changeable{"epochs", "max-steps", "threads",    "log-interval", "patience",
-                                                    "data",   "output",    "experiment", "resume",       "json",
-                                                    "quiet",  "config",    "overwrite",  "seeds"};
+const std::set<std::string, std::less<>> changeable{"epochs",       "max-steps", "threads",
+                                                    "log-interval", "patience",  "data"};
 
 RunFolder::Mode mode_of(const TrainArguments& a) {
   check<UsageError>(!a.resume || !a.overwrite, "--resume and --overwrite contradict each other");
@@ -59,11 +59,16 @@ void write_arguments(RunFolder& folder, const Json& description) {
 Outcome train_one(const TrainArguments& arguments, std::uint64_t seed, const TrainData& data, RunFolder folder,
                   const Options& options, Console& console) {
   const Autocast autocast(autocast_for(arguments.precision, console));
-  TrainSetup setup = prepare_training(arguments, seed, data);
+  std::string begun;
+  if (folder.mode() == RunFolder::Mode::resume && folder.has(RunFolder::checkpoint))
+    begun = Json::parse(read_file(folder.file("args.json")), folder.file("args.json"))["init"].string("unknown");
+  TrainSetup setup = prepare_training(arguments, seed, data, begun);
   const Json description = describe_run(setup, options);
   console.note(setup.info.model, " with ", count_text(parameter_count(*setup.net)), " parameters, ",
                count_text(setup.train->size()), " training and ", count_text(setup.val ? setup.val->size() : 0),
-               " validation images of ", setup.train->info().classes.size(), " classes");
+               " validation images of ", setup.train->info().classes.size(), " classes; recipe ",
+               find_recipe(arguments.recipe, setup.train->info().kind).name);
+  if (!setup.found.empty()) console.note(setup.found);
   Trainer trainer(std::move(setup), folder, console);
   console.note(trainer.plan());
   write_arguments(folder, description);
@@ -72,7 +77,7 @@ Outcome train_one(const TrainArguments& arguments, std::uint64_t seed, const Tra
   try {
     outcome = trainer.run();
   } catch (const FileError&) {
-    folder.withdraw();  // an image that cannot be read leaves nothing behind, unless an epoch's work is there
+    if (!trainer.has_results()) folder.withdraw();  // an image that cannot be read leaves nothing behind
     throw;
   }
   if (outcome.code == Exit::done && !console.quiet()) {

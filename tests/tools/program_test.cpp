@@ -73,6 +73,10 @@ TEST_CASE("eval agrees with the training, and writes logits") {
   const json again = run_json(folder, "eval --weights run/weights/last.safetensors --batch-size 7");
   CHECK(again["loss"].get<double>() == doctest::Approx(test["loss"].get<double>()).epsilon(1e-5));
   CHECK(call(folder, "eval --weights missing.safetensors").code == 3);
+  REQUIRE(call(folder, "init --model lenet --output fresh.safetensors").code == 0);
+  const Ran nameless = call(folder, "eval --weights fresh.safetensors");
+  CHECK(nameless.code == 2);
+  CHECK(nameless.err.find("--data") != std::string::npos);
   CHECK(call(folder, "eval --weights run --model lenet").code == 3);
 }
 
@@ -129,7 +133,7 @@ TEST_CASE("predict names the class of image files") {
   write_cifar(folder / "cifar", 100);
   REQUIRE(call(folder, "train --data cifar --recipe none --epochs 2 --output run" + tiny_net).code == 0);
   fanin::write_png(folder / "one.png", fanin::Image(3, 50, 40, 90));
-  const json found = run_json(folder, "predict --weights run one.png --top 3");
+  const json found = run_json(folder, "predict --weights run --model resnext --model-arg depth=11 one.png --top 3");
   REQUIRE(found["predictions"].size() == 1);
   CHECK(found["predictions"][0]["top"].size() == 3);
   CHECK(found["predictions"][0]["probability"].get<double>() > 0);
