@@ -24,6 +24,7 @@ class Autocast final {
  private:
   bool outer_;
 };
+/// Whether the innermost Autocast scope on this thread wants bf16.
 bool autocast_enabled();
 
 /// Whether an operator of these operands is to run in bf16: within an Autocast scope, with an f32 operand and no other

@@ -96,6 +96,7 @@ class NoGrad final {
  private:
   bool outer_;
 };
+/// Whether record() on this thread records: outside every NoGrad.
 bool grad_enabled();
 
 /// An operator as it was executed.

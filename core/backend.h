@@ -26,6 +26,7 @@ class BackendScope final {
  private:
   Backend outer_;
 };
+/// What the innermost BackendScope on this thread has chosen; else automatic.
 Backend current_backend();
 
 /// Picks from a table of kernels, fastest first, reference last: the first that is of the wanted backend and

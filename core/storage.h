@@ -38,7 +38,9 @@ struct MemoryUse {
   std::size_t reserved = 0;     // taken from the system: live and cached
   std::size_t allocations = 0;  // blocks asked of the system since the program started
 };
+/// Of the whole process.
 MemoryUse memory_use();
+/// From here on `peak` starts at what is live now.
 void reset_peak_memory();
 /// Gives cached blocks back to the system.
 void release_cached_memory();

@@ -13,6 +13,9 @@ std::vector<Scheme> field_schemes();       // other distributions
 std::vector<Scheme> structured_schemes();  // matrices and kernels with a structure
 std::vector<Scheme> data_schemes();        // those that look at a batch
 
+/// Without the white space around it.
+std::string_view trimmed(std::string_view text);
+
 /// For Scheme::refuses: fans need two dimensions.
 std::string refuse_below_rank_2(const InitTarget& target, const SchemeArguments& arguments);
 

@@ -4,16 +4,11 @@
 
 #include "core/io/json.h"
 #include "core/nearest.h"
+#include "init/catalogue.h"
 #include "init/rules.h"
 
 namespace fanin {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
 
 const NamedRules* find_set(std::string_view name) {
   for (const NamedRules& set : named_rules())
@@ -59,8 +54,6 @@ void add_name(Rules& rules, std::string_view entry) {
   rules.name += entry;
 }
 
-std::string as_text(const Json& value) { return value.as<std::string>() ? value.string() : value.text(); }
-
 /// {"select": …, "scheme": …, argument: value, …} or {"set": …}. The rules' name becomes their text.
 void add_json(Rules& rules, const Json& entry) {
   const auto* members = entry.as<Json::Object>();
@@ -74,10 +67,10 @@ void add_json(Rules& rules, const Json& entry) {
   const Json& select = entry["select"];
   check<Error>(select.as<std::string>() && !entry["scheme"].is_null(),
                "rules: an entry needs \"select\" and \"scheme\", got ", entry.text());
-  std::string scheme = as_text(entry["scheme"]);
+  std::string scheme = entry["scheme"].shown();
   for (const auto& [name, value] : *members)
     if (name != "select" && name != "scheme")
-      scheme += (scheme.find(':') == std::string::npos ? ":" : ",") + name + "=" + as_text(value);
+      scheme += (scheme.find(':') == std::string::npos ? ":" : ",") + name + "=" + value.shown();
   add_rule(rules, select.string(), scheme, true);
   add_name(rules, rules.rules.back().text());
 }

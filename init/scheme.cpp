@@ -11,12 +11,6 @@
 namespace fanin {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
 /// "0.1", "-2", "sqrt(5)", "1/3".
 std::optional<double> parse_number(std::string_view text) {
   text = trimmed(text);
@@ -71,6 +65,12 @@ void check_value(const Scheme& scheme, const SchemeParameter& parameter, const s
 }
 
 }  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
 
 const std::string& SchemeArguments::word(std::string_view name) const {
   const auto found = values_.find(name);

@@ -14,6 +14,7 @@ namespace fanin {
 void uniform(Tensor& t, Generator& generator, double a = 0, double b = 1);
 /// N(mean, std²).
 void normal(Tensor& t, Generator& generator, double mean = 0, double std = 1);
+/// Every element the same.
 void constant(Tensor& t, double value);
 void ones(Tensor& t);
 void zeros(Tensor& t);

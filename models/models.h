@@ -32,6 +32,7 @@ struct ModelInfo {
   /// impossible ones.
   std::unique_ptr<Module> (*build)(const ModelArguments& arguments);
 
+  /// Whether it has an argument of that name.
   bool takes(std::string_view argument) const;
 };
 
@@ -42,6 +43,7 @@ struct ModelPreset {
   ModelArguments arguments;
 };
 
+/// All models the program knows by name, and all presets.
 const std::vector<ModelInfo>& models();
 const std::vector<ModelPreset>& model_presets();
 

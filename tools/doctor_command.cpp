@@ -56,8 +56,7 @@ Outcome doctor(Console& console) {
   outcome.json = machine();
   outcome.json.set("fanin", FANIN_VERSION);
   console.result("fanin ", FANIN_VERSION);
-  for (const auto& [name, value] : *outcome.json.as<Json::Object>())
-    console.result("  ", name, ": ", value.as<std::string>() != nullptr ? value.string() : value.text());
+  for (const auto& [name, value] : *outcome.json.as<Json::Object>()) console.result("  ", name, ": ", value.shown());
   console.result("A grouped 3x3 convolution with its gradients, f32:");
   Json timings = Json::object();
   for (const Backend backend : {Backend::automatic, Backend::onednn, Backend::blas})

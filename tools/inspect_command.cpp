@@ -101,8 +101,7 @@ Outcome inspect_run(const std::string& path, Console& console) {
                      ? text("best validation accuracy ", fixed(100 * best.top1, 2), "% in epoch ", best.epoch)
                      : std::string("no validation"));
   if (const auto* options = arguments["options"].as<Json::Object>())
-    for (const auto& [name, value] : *options)
-      console.result("  ", name, " = ", value.as<std::string>() != nullptr ? value.string() : value.text());
+    for (const auto& [name, value] : *options) console.result("  ", name, " = ", value.shown());
   Outcome outcome;
   outcome.json.set("run", path).set("steps", step).set("arguments", arguments);
   if (best.epoch >= 0) outcome.json.set("best_top1", best.top1).set("best_epoch", best.epoch);

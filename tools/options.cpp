@@ -75,13 +75,12 @@ Json to_json(const Options::Target& target) {
 
 /// A word for the help and for assign(): strings without quotes, lists with commas.
 std::string to_word(const Json& value) {
-  if (const auto* text = value.as<std::string>()) return *text;
   if (const auto* list = value.as<Json::Array>()) {
     std::string words;
     for (const Json& element : *list) words += (words.empty() ? "" : ",") + to_word(element);
     return words;
   }
-  return value.is_null() ? "" : value.text();
+  return value.is_null() ? "" : value.shown();
 }
 
 /// What is explained in a column of its own, and the words beside it, broken into lines.

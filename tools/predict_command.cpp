@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <numeric>
 
 #include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/ops/softmax.h"
 #include "data/augment.h"
 #include "data/loader.h"
 #include "tools/command.h"
@@ -51,14 +51,6 @@ std::vector<std::string> image_files(const std::vector<std::string>& words) {
   return files;
 }
 
-std::vector<double> softmax(std::vector<double> logits) {
-  const double top = *std::ranges::max_element(logits);
-  double sum = 0;
-  for (double& value : logits) sum += value = std::exp(value - top);
-  for (double& value : logits) value /= sum;
-  return logits;
-}
-
 Outcome predict(Arguments& a, Console& console) {
   check<UsageError>(!a.weights.empty(), "--weights is needed: a safetensors file or a run folder");
   check<UsageError>(!a.images.empty(), "name image files, or folders of them");
@@ -82,7 +74,7 @@ Outcome predict(Arguments& a, Console& console) {
   for (const std::string& path : image_files(a.images)) {
     const Image image = fit(read_image(path, channels), side);
     const Tensor logits = (*net)(to_tensor({&image, 1}, normalisation, dtype));
-    const std::vector<double> probabilities = softmax(logits.values());
+    const std::vector<double> probabilities = softmax(logits.as(DType::f64), 1).values();
     const auto name_of = [&](std::size_t c) {
       return probabilities.size() == file.info.classes.size() ? file.info.classes[c] : text("class ", c);
     };

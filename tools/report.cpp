@@ -143,8 +143,7 @@ std::string options_table(const Json& arguments) {
   for (const char* part : {"options", "data", "machine"})
     if (const auto* object = arguments[part].as<Json::Object>())
       for (const auto& [name, value] : *object)
-        html += text("<tr><td>", escape_html(name), "</td><td>",
-                     escape_html(value.as<std::string>() != nullptr ? value.string() : value.text()), "</td></tr>\n");
+        html += text("<tr><td>", escape_html(name), "</td><td>", escape_html(value.shown()), "</td></tr>\n");
   return html + "</table>\n";
 }
 

@@ -46,15 +46,7 @@ InitReport set_parameters(Module& net, const TrainArguments& a, std::uint64_t se
   const WeightsFile file = load_weights(a.initial_weights);
   refuse_folded(file);
   to(net, parse_precision(a.precision));  // before the values come: f64 ones keep all their digits
-  try {
-    load_state_dict(net, file.tensors);
-  } catch (const StateDictError& error) {
-    const std::string& own = file.info.model;
-    fail<FileError>(
-        file.path, ": ", error.what(),
-        own.empty() ? ""
-                    : text("\nthe file is for --model ", own, " --model-arg ", key_value_text(file.info.arguments)));
-  }
+  fill(net, file);
   return {.rules = "file " + a.initial_weights};
 }
 

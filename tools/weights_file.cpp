@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/io/json.h"
 #include "layers/fold_batch_norm.h"
+#include "tools/flags.h"
 
 namespace fanin {
 
@@ -102,17 +103,17 @@ ModelChoice choice_of(const WeightsFile& file, std::string_view model, const Mod
   return choose_model(model.empty() ? file.info.model : model, arguments);
 }
 
-namespace {
-
 void fill(Module& net, const WeightsFile& file) {
   try {
     load_state_dict(net, file.tensors);
   } catch (const StateDictError& error) {
-    fail<FileError>(file.path, ": ", error.what());
+    const std::string& own = file.info.model;
+    fail<FileError>(
+        file.path, ": ", error.what(),
+        own.empty() ? ""
+                    : text("\nthe file is for --model ", own, " --model-arg ", key_value_text(file.info.arguments)));
   }
 }
-
-}  // namespace
 
 void refuse_folded(const WeightsFile& file) {
   check<FileError>(!file.info.folded, file.path,

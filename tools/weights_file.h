@@ -47,6 +47,10 @@ WeightsFile load_weights(const std::string& path);
 /// The model a weights file is for. `model` and `given`, where not empty, stand against what the file says.
 ModelChoice choice_of(const WeightsFile& file, std::string_view model, const ModelArguments& given);
 
+/// Copies the file's values into the model. Throws FileError that lists all names that are missing, unexpected or
+/// misshapen, and says which model the file is for.
+void fill(Module& net, const WeightsFile& file);
+
 /// Throws FileError if batch norm is folded into the weights of `file`.
 void refuse_folded(const WeightsFile& file);
 

@@ -28,6 +28,7 @@ class AtomicFile final {
 
 /// The whole file. Throws FileError, also if it is longer than `limit` bytes.
 std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 32);
+/// The whole file, which appears under its name with all of `text` in it or not at all. Throws FileError.
 void write_file(const std::string& path, std::string_view text);
 
 }  // namespace fanin

@@ -43,6 +43,8 @@ class Json final {
   /// Any number as a double; `otherwise` if this is none.
   double number(double otherwise = 0) const;
   std::string string(std::string_view otherwise = {}) const;
+  /// A string as it is, anything else as text(): for people to read.
+  std::string shown() const { return as<std::string>() != nullptr ? *as<std::string>() : text(); }
 
   /// The member of an object; null if there is none.
   const Json& operator[](std::string_view name) const;
