@@ -121,8 +121,9 @@ template Tensor Tensor::from(std::span<const std::uint8_t>, const Shape&);
 const std::byte* Tensor::read(DType expected) const {
   check<ShapeError>(defined(), "an undefined tensor was read");
   check<DTypeError>(dtype_ == expected, "a tensor of dtype ", dtype_, " was read as ", expected);
-  check<UnsetError>(storage_->is_set(), "a parameter of shape ", shape_,
-                    " is read before it was set: apply an initialiser or load weights first");
+  check<UnsetError>(
+      storage_->is_set(), "a parameter of shape ", shape_,
+      " is read before it was set: apply an initialiser or load weights first; what no visit() names gets neither");
   return storage_->read();
 }
 

@@ -38,6 +38,12 @@ std::string hint(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.is_directory() && recognise(formats(), entry.path()))
       return text("; did you mean ", entry.path().string(), "?");
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_directory())
+      for (const auto& file : fs::directory_iterator(entry.path()))
+        if (has_image_suffix(file.path().string()))
+          return text("; ", entry.path().string(), " has images: put the class folders into ",
+                      (folder / "train").string(), ", and --val-split 0.1 will hold some out");
   return "; images belong into train/<class>/, or give CIFAR binary or MNIST IDX files";
 }
 

@@ -102,11 +102,15 @@ ImageHeader image_header(const std::string& path) {
   return guarded_header(bytes_of(file), path);
 }
 
-bool has_image_suffix(const std::string& path) {
+std::string lower_suffix(const std::string& path) {
   const std::size_t dot = path.rfind('.');
-  if (dot == std::string::npos) return false;
-  std::string suffix = path.substr(dot);
+  std::string suffix = dot == std::string::npos ? "" : path.substr(dot);
   std::ranges::transform(suffix, suffix.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return suffix;
+}
+
+bool has_image_suffix(const std::string& path) {
+  const std::string suffix = lower_suffix(path);
   return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png" || suffix == ".bmp";
 }
 

@@ -43,6 +43,8 @@ struct ImageHeader {
   Dim channels = 0;
 };
 ImageHeader image_header(const std::string& path);
+/// ".jpg" of "photos/A.JPG"; empty if there is none.
+std::string lower_suffix(const std::string& path);
 /// Whether the name ends in .jpg, .jpeg, .png or .bmp, in any case.
 bool has_image_suffix(const std::string& path);
 

@@ -58,8 +58,9 @@ std::vector<fs::path> images_below(const fs::path& folder) {
     if (!at->is_regular_file()) continue;
     const std::string path = at->path().string();
     if (has_image_suffix(path)) found.push_back(at->path());
-    for (const char* suffix : {".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-      check<FileError>(!path.ends_with(suffix), path, ": a ", suffix, " file; convert it to JPEG, PNG or BMP");
+    const std::string suffix = lower_suffix(path);
+    for (const char* other : {".gif", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".ppm", ".pgm"})
+      check<FileError>(suffix != other, path, ": a ", suffix, " file; convert it to JPEG, PNG or BMP");
   }
   std::ranges::sort(found, {},
                     [](const fs::path& p) { return std::pair(p.parent_path().string(), p.filename().string()); });

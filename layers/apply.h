@@ -22,6 +22,8 @@ struct LayerOf<void (Rule::*)(Layer&)> {
 
 template <class Rule>
 bool try_rule(Rule& rule, Module& module) {
+  static_assert(
+      requires { &Rule::operator(); }, "a rule names the type of its layer: [](Conv2d& layer) { … }, not auto&");
   using Layer = typename LayerOf<decltype(&Rule::operator())>::type;
   static_assert(std::derived_from<Layer, Module>, "a rule takes one layer by reference: [](Conv2d& layer) { … }");
   auto* layer = dynamic_cast<Layer*>(&module);

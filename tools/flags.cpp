@@ -8,7 +8,8 @@ namespace fanin {
 void DataFlags::declare(Options& options, std::string_view standard) {
   options.heading("Data");
   options.add("data", &data,
-              text("a folder (CIFAR-10/100 binary, MNIST IDX, or images as train/CLASS/*), or shapes: the built-in set",
+              text("a folder (CIFAR-10/100 binary, MNIST IDX, or images as train/CLASS/* and val/CLASS/*), or shapes: "
+                   "the built-in set",
                    data.empty() ? text("; else ", standard) : ""),
               "SPEC");
   options.add("img-size", &img_size, text("side of the square images the network gets; 0: ", standard));

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "core/autocast.h"
 #include "core/autograd.h"
@@ -46,7 +47,8 @@ std::vector<std::string> image_files(const std::vector<std::string>& words) {
     for (const auto& entry : fs::directory_iterator(word))
       if (entry.is_regular_file() && has_image_suffix(entry.path().string())) files.push_back(entry.path().string());
     std::sort(files.begin() + first, files.end());
-    check<FileError>(static_cast<std::ptrdiff_t>(files.size()) > first, word, ": no JPEG, PNG or BMP file in it");
+    check<FileError>(static_cast<std::ptrdiff_t>(files.size()) > first, word,
+                     ": no JPEG, PNG or BMP file in it; folders in it are not searched");
   }
   return files;
 }
@@ -71,9 +73,20 @@ Outcome predict(Arguments& a, Console& console) {
                                        autocast_enabled() ? DType::bf16 : dtype, {channels, side, side});
   const NoGrad no_grad;
   Json::Array documents;
+  Outcome outcome;
+  const auto read = [&](const std::string& path) -> std::optional<Image> {
+    try {
+      return fit(read_image(path, channels), side);
+    } catch (const FileError& error) {
+      Console::write_error(text("fanin predict: ", error.what(), "\n"));
+      outcome.code = Exit::file;
+      return {};
+    }
+  };
   for (const std::string& path : image_files(a.images)) {
-    const Image image = fit(read_image(path, channels), side);
-    const Tensor logits = (*net)(to_tensor({&image, 1}, normalisation, dtype));
+    const std::optional<Image> image = read(path);
+    if (!image) continue;  // the others may be fine
+    const Tensor logits = (*net)(to_tensor({&*image, 1}, normalisation, dtype));
     const std::vector<double> probabilities = softmax(logits.as(DType::f64), 1).values();
     const auto name_of = [&](std::size_t c) {
       return probabilities.size() == file.info.classes.size() ? file.info.classes[c] : text("class ", c);
@@ -95,7 +108,6 @@ Outcome predict(Arguments& a, Console& console) {
     document.set("file", path).set("class", name_of(order[0])).set("probability", probabilities[order[0]]);
     documents.push_back(document.set("top", std::move(top)));
   }
-  Outcome outcome;
   outcome.json.set("predictions", std::move(documents));
   return outcome;
 }

@@ -56,12 +56,27 @@ void write_arguments(RunFolder& folder, const Json& description) {
   write_file(path, written.text(true) + "\n");
 }
 
+/// What may be meant, and may be an oversight.
+void warn_of_gaps(const TrainSetup& setup, Console& console) {
+  const std::vector<std::string>& classes = setup.train->info().classes;
+  std::vector<Dim> images(classes.size());
+  for (Dim i = 0; i < setup.train->size(); ++i) ++images[static_cast<std::size_t>(setup.train->label(i))];
+  for (std::size_t c = 0; c < classes.size(); ++c)
+    if (images[c] == 0) console.warn("class '", classes[c], "' has no training image");
+  if (!setup.val) console.note("no validation: --val-split 0.1 would hold images out, as would a folder val/");
+}
+
 Outcome train_one(const TrainArguments& arguments, std::uint64_t seed, const TrainData& data, RunFolder folder,
                   const Options& options, Console& console) {
   const Autocast autocast(autocast_for(arguments.precision, console));
   std::string begun;
-  if (folder.mode() == RunFolder::Mode::resume && folder.has(RunFolder::checkpoint))
-    begun = Json::parse(read_file(folder.file("args.json")), folder.file("args.json"))["init"].string("unknown");
+  if (folder.mode() == RunFolder::Mode::resume && folder.has(RunFolder::checkpoint)) {
+    const Json recorded = Json::parse(read_file(folder.file("args.json")), folder.file("args.json"));
+    begun = recorded["init"].string("unknown");
+    const Json& classes = recorded["data"]["classes"];
+    check<UsageError>(classes.text() == Json::list(data.train->info().classes).text(),
+                      "--resume goes on with the classes ", classes.text(), "; ", arguments.data.data, " has others");
+  }
   TrainSetup setup = prepare_training(arguments, seed, data, begun);
   const Json description = describe_run(setup, options);
   console.note(setup.info.model, " with ", count_text(parameter_count(*setup.net)), " parameters, ",
@@ -69,8 +84,10 @@ Outcome train_one(const TrainArguments& arguments, std::uint64_t seed, const Tra
                " validation images of ", setup.train->info().classes.size(), " classes; recipe ",
                find_recipe(arguments.recipe, setup.train->info().kind).name);
   if (!setup.found.empty()) console.note(setup.found);
+  warn_of_gaps(setup, console);
   Trainer trainer(std::move(setup), folder, console);
   console.note(trainer.plan());
+  trainer.resume();
   write_arguments(folder, description);
   console.note("writing to ", folder.path());
   Outcome outcome;

@@ -83,12 +83,15 @@ void Trainer::resume() {
     console_.note("going on after step ", count_text(state_.step), ", about ",
                   duration_text(static_cast<double>(total_steps_ - state_.step) * step_seconds_), " to go");
   }
-  metrics_.emplace(folder_.file("metrics.csv"), folder_.file("metrics.jsonl"), state_.step);
 }
 
 Outcome Trainer::run() {
   const SignalScope signals;
-  resume();
+  metrics_.emplace(folder_.file("metrics.csv"), folder_.file("metrics.jsonl"), state_.step);
+  for (const MetricsRow& row : read_metrics(folder_.file("metrics.jsonl")))
+    if (std::isfinite(row.train_loss)) last_row_ = row;  // what there is to say if nothing is left to do
+  if (finished())
+    console_.note("nothing is left to do after ", count_text(state_.step), " steps; a higher --epochs goes on");
   started_ = Clock::now();
   End end = End::none;
   try {

@@ -42,6 +42,8 @@ class Trainer final {
 
   /// How long it will take and how much memory, in a sentence; measures a step on noise.
   std::string plan();
+  /// Where the run goes on, takes what its checkpoint has. Throws FileError if that does not fit; nothing is written.
+  void resume();
   /// Trains. Ctrl-C and SIGTERM end it after the step under way, saved for --resume. Throws FileError if at the end
   /// something could not be written, Failure if the library refuses a step.
   Outcome run();
@@ -51,7 +53,6 @@ class Trainer final {
  private:
   enum class End : unsigned char { none, interrupted, diverged };
 
-  void resume();
   End train_epoch();
   End step(const Batch& batch);
   /// End of an epoch or of the training: validation, best weights, schedule, checkpoint.

@@ -140,6 +140,9 @@ TEST_CASE("predict names the class of image files") {
   const Ran missing = call(folder, "predict --weights run nothing.png");
   CHECK(missing.code == 3);
   CHECK(missing.err.find("nothing.png") != std::string::npos);
+  const Ran some = call(folder, "predict --weights run nothing.png one.png");  // one that fails does not stop the rest
+  CHECK(some.code == 3);
+  CHECK(some.out.find("one.png") != std::string::npos);
 }
 
 TEST_CASE("init writes weights that train takes, and refuses those of another model") {

@@ -222,6 +222,22 @@ TEST_CASE("a finished run is not trained again, but can be trained for longer") 
   CHECK(other.err.find("--lr") != std::string::npos);
 }
 
+TEST_CASE("a resume that is refused leaves the run as it was, and one with nothing to do says so") {
+  const Folder folder;
+  write_cifar(folder / "cifar", 60);
+  const std::string line = "train --data cifar --recipe none --lr 0.05 --epochs 1" + tiny_net;
+  REQUIRE(call(folder, line + " --output run").code == 0);
+  const std::string before = content(folder / "run/args.json");
+  const Ran other = call(folder, "train --resume --output run --data shapes");
+  CHECK(other.code == 2);
+  CHECK(other.err.find("classes") != std::string::npos);
+  CHECK(content(folder / "run/args.json") == before);
+  const Ran done = call(folder, "train --resume --output run --json");
+  CHECK(done.code == 0);
+  CHECK(done.err.find("nothing is left to do") != std::string::npos);
+  CHECK(json::parse(done.out)["loss"].is_number());
+}
+
 TEST_CASE("an existing folder is left alone unless told otherwise") {
   const Folder folder;
   write_cifar(folder / "cifar", 100);
