@@ -215,11 +215,12 @@ TEST_CASE("the field's schemes by their functions are those by their names") {
                                         {"residual_normal:layers=9,mode=fan_out",
                                          [](Tensor& t, Generator& g) { residual_normal(t, g, 9, FanMode::fan_out); }},
                                         {"prior_bias:pi=0.2", [](Tensor& t, Generator&) { prior_bias(t, 0.2); }}};
-  for (const auto& [name, fill] : all) {
+  for (const auto& entry : all) {
+    const std::string& name = entry.first;  // Clang 14 captures no structured binding
     CAPTURE(name);
     Tensor direct = Tensor::empty(layer.weight.shape());
     Generator g(5), h(5);
-    fill(direct, g);
+    entry.second(direct, g);
     const SchemeCall call = parse_scheme(name);
     const InitTarget target{.name = "weight", .owner = &layer, .tensor = &layer.weight, .weight = layer.weight.shape()};
     call.scheme->fill(target, call.arguments, h);
