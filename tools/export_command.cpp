@@ -1,6 +1,5 @@
 #include <memory>
 
-#include "init/rules.h"
 #include "layers/fold_batch_norm.h"
 #include "tools/command.h"
 #include "tools/flags.h"
@@ -44,9 +43,7 @@ Outcome export_weights(const Arguments& a, Console& console) {
   file.info.image_size = side;
   file.info.channels = channels;
   const StateDict state = state_dict(*folded);
-  Metadata metadata = file.info.metadata();
-  metadata.merge(tensor_hashes(state));
-  save_safetensors(a.output, state, metadata);
+  save_weights(a.output, state, file.info);
   console.note("wrote ", count_text(parameter_count(*folded)), " parameters to ", a.output);
   Outcome outcome;
   outcome.json.set("output", a.output).set("parameters", parameter_count(*folded));

@@ -44,10 +44,10 @@ Outcome gradcheck(const std::vector<std::string>& wanted, const Common& common, 
   for (const std::string& name : wanted)
     check<UsageError>(std::ranges::find(names, name) != names.end(), "there is no operator '", name, "'",
                       did_you_mean(name, names));
-  // Central differences in f64 say most about the kernels that do f64: the reference, unless another was named.
   check<UsageError>(
       common.backend != "onednn",
       "--backend onednn: gradients are checked in f64, which oneDNN does not compute; reference and blas do");
+  // Central differences in f64 say most about the kernels that do f64: the reference, unless another was named.
   Common chosen = common;
   if (chosen.backend == "auto") chosen.backend = "reference";
   const ComputeScope scope(chosen);

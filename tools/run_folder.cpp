@@ -31,7 +31,7 @@ void RunFolder::create() {
 
 void RunFolder::withdraw() const {
   std::error_code ignored;
-  if (mode_ != Mode::resume) fs::remove_all(path_, ignored);
+  if (mode_ != Mode::resume && !has(checkpoint)) fs::remove_all(path_, ignored);
 }
 
 std::string RunFolder::file(std::string_view name) const { return (fs::path(path_) / name).string(); }

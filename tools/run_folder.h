@@ -23,7 +23,7 @@ class RunFolder final {
   RunFolder(std::string path, Mode mode);
   /// Makes the folder, in mode `overwrite` empty. Throws FileError if it cannot be written.
   void create();
-  /// Takes away what create() made; nothing of a resumed run.
+  /// Takes away what create() made; nothing of a resumed run, or of one that can be.
   void withdraw() const;
 
   const std::string& path() const { return path_; }

@@ -7,7 +7,6 @@
 #include "core/io/atomic_file.h"
 #include "core/ops/cross_entropy.h"
 #include "core/optim/clip.h"
-#include "init/rules.h"
 #include "layers/dropout.h"
 #include "tools/diagnose.h"
 #include "tools/optimizer.h"
@@ -266,10 +265,7 @@ std::string Trainer::attempt(const std::function<void()>& write) {
 void Trainer::save_weights(const char* name) {
   setup_.info.step = text(state_.step);
   const Swapped average(ema_ ? &*ema_ : nullptr);
-  const StateDict state = state_dict(*setup_.net);
-  Metadata metadata = setup_.info.metadata();
-  metadata.merge(tensor_hashes(state));
-  save_safetensors(folder_.file(text("weights/", name, ".safetensors")), state, metadata);
+  fanin::save_weights(folder_.file(text("weights/", name, ".safetensors")), state_dict(*setup_.net), setup_.info);
 }
 
 void Trainer::report(const MetricsRow& row) {

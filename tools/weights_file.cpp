@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "core/io/json.h"
+#include "init/rules.h"
 #include "layers/fold_batch_norm.h"
 #include "tools/flags.h"
 
@@ -92,6 +93,12 @@ WeightsFile load_weights(const std::string& path) {
   }
   SafetensorsFile loaded = load_safetensors(file);
   return {file, WeightsInfo::from(loaded.metadata, file), std::move(loaded.tensors)};
+}
+
+void save_weights(const std::string& path, const StateDict& state, const WeightsInfo& info) {
+  Metadata metadata = info.metadata();
+  metadata.merge(tensor_hashes(state));
+  save_safetensors(path, state, metadata);
 }
 
 ModelChoice choice_of(const WeightsFile& file, std::string_view model, const ModelArguments& given) {

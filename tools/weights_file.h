@@ -44,6 +44,9 @@ struct WeightsFile {
 /// Throws FileError.
 WeightsFile load_weights(const std::string& path);
 
+/// Writes tensors with what `info` says of them and a hash of each (init/rules.h). Throws FileError.
+void save_weights(const std::string& path, const StateDict& state, const WeightsInfo& info);
+
 /// The model a weights file is for. `model` and `given`, where not empty, stand against what the file says.
 ModelChoice choice_of(const WeightsFile& file, std::string_view model, const ModelArguments& given);
 
