@@ -121,6 +121,27 @@ template <int L, Isa set>
   std::memcpy(static_cast<void*>(to), &half, sizeof half);
 }
 
+/// store() past the caches, which need not fetch the line first: for results too large to be found there again. `to` is
+/// aligned to its L elements. Other threads see them after published().
+template <int L, Isa set, class T>
+[[gnu::always_inline]] inline void stream(T* to, const Lanes<L>& from) {
+  using Stored = std::conditional_t<std::is_same_v<T, float>, Lanes<L>, typename LanesOf<L>::Half>;
+  Stored stored;
+  store<L, set>(reinterpret_cast<T*>(&stored), from);
+  constexpr std::size_t widest = set >= Isa::avx512 ? 64 : set >= Isa::avx2 ? 32 : 0;
+  if constexpr (names_instructions && sizeof stored <= widest)
+    __asm__("vmovntps %1, %0" : "=m"(*reinterpret_cast<Stored*>(to)) : "v"(stored));
+  else
+    std::memcpy(static_cast<void*>(to), &stored, sizeof stored);
+}
+
+/// Ends a series of stream().
+inline void published() {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
+
 /// Words of a[l] and b[l], side by side.
 template <int L, Isa set>
 [[gnu::always_inline]] inline void store_pairs(bfloat16* to, const Lanes<L>& a, const Lanes<L>& b) {

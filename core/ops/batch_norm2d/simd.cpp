@@ -7,14 +7,22 @@
 #include "core/simd.h"
 #include "core/threads.h"
 
-// Panels of 16 (or 8) channels, each taken by one thread from its statistics to its result, so that the second pass
-// over a panel finds it in the cache. Loops work on copies of what they need: a store might change what lies in memory.
-// Sums run in f32 over 256 rows and from there in f64. The ReLU's mask is not kept: backward computes the sign of y
-// again from x.
+// Panels of 16 (or 8) channels, each taken from its statistics to its result before the next, so that the second pass
+// over a panel finds it in the cache: small panels by one thread each, large ones by all threads together. Loops work
+// on copies of what they need: a store might change what lies in memory. Sums run in f32 over 256 rows and from there
+// in f64. The ReLU's mask is not kept: backward computes the sign of y again from x.
 
 namespace fanin::simd {
 
 namespace {
+
+/// A panel's rows are cut into so many pieces, whose sums are added in order: the bits do not depend on the number of
+/// threads, nor on whether they share a panel.
+constexpr Dim pieces = 16;
+/// Bytes of a panel from which all threads work on the same one, so that it stays in the caches for the second pass.
+constexpr Dim large_panel = Dim{1} << 19;
+/// Bytes of a result from which it is written past the caches: whoever reads it next would not find it there.
+constexpr Dim large_result = Dim{1} << 22;
 
 /// Where the rows of L channels lie: `segments` stretches of `rows` rows.
 struct Panels {
@@ -30,9 +38,41 @@ struct Panels {
     rows = last ? shape[0] * S : S;
     segment_stride = x.layout().blocks(shape) * S * B;
     values = shape[0] * S;
+    shared = values * lanes * static_cast<Dim>(size_of(x.dtype())) >= large_panel;
+    streams = values * C * static_cast<Dim>(size_of(x.dtype())) >= large_result;
   }
   Dim C, count, stride, panel_stride, segments, rows, segment_stride, values;
+  bool shared, streams;
 };
+
+/// Calls f(panel) for every panel, on all threads but where they share each panel.
+template <class F>
+void for_each_panel(const Panels& p, Dim cost, F&& f) {
+  parallel_for(p.count, p.shared ? p.count : grain_for(cost * p.values), [&](Dim begin, Dim end) {
+    for (Dim panel = begin; panel < end; ++panel) f(panel);
+  });
+}
+
+/// Calls f(piece) for every piece of a panel.
+template <class F>
+void for_each_piece(const Panels& p, F&& f) {
+  parallel_for(pieces, p.shared ? 1 : pieces, [&](Dim begin, Dim end) {
+    for (Dim piece = begin; piece < end; ++piece) f(piece);
+  });
+}
+
+/// Calls f(offset, rows) for every run of at most `longest` rows of a piece.
+template <class F>
+[[gnu::always_inline]] inline void for_each_run(const Panels& p, Dim panel, Dim piece, Dim longest, F&& f) {
+  Dim row = p.values * piece / pieces;
+  const Dim end = p.values * (piece + 1) / pieces;
+  while (row < end) {
+    const Dim within = row % p.rows;
+    const Dim count = std::min({longest, p.rows - within, end - row});
+    f(panel * p.panel_stride + row / p.rows * p.segment_stride + within * p.stride, count);
+    row += count;
+  }
+}
 
 Dim lanes_of(const Shape& shape, Layout layout) {
   if (layout.block == 16 || layout.block == 8) return layout.block;
@@ -83,37 +123,58 @@ Factors<L> factors(const Tensor& mean, const Tensor& variance, const Tensor& wei
 
 enum class Tail : std::uint8_t { none, relu, add_relu };
 
-/// Σ f(row) for two sums at once, by lanes: f(offset, a, b) adds one row to a and b.
-template <int L, class F>
-[[gnu::always_inline]] inline void sum_rows(const Panels p, Dim panel, std::array<double, L>& a,
-                                            std::array<double, L>& b, F& f) {
+template <int L>
+using Sums = std::array<double, L>;
+
+/// Two sums over a panel's rows at once, by lanes: f.operator()<set>(offset, a, b) adds one row to a and b.
+template <int L, class T, class F>
+void sum_rows(const Panels& p, Dim panel, Sums<L>& a, Sums<L>& b, const F& f) {
+  std::array<std::array<Sums<L>, 2>, pieces> of;
+  for_each_piece(p, [&](Dim piece) {
+    auto& [sa, sb] = of[static_cast<std::size_t>(piece)];
+    sa.fill(0);
+    sb.fill(0);
+    with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
+      for_each_run(
+          p, panel, piece, 256, [&, f ](Dim at, Dim rows) __attribute__((always_inline)) {
+            const Dim stride = p.stride;
+            Lanes<L> pa = {}, pb = {}, qa = {}, qb = {};  // two of each: an addition waits for the one before it
+            const Dim last = at + rows * stride;
+            for (; at + stride < last; at += 2 * stride) {
+              f.template operator()<set>(at, pa, pb);
+              f.template operator()<set>(at + stride, qa, qb);
+            }
+            if (at < last) f.template operator()<set>(at, pa, pb);
+            for (int l = 0; l < L; ++l) {
+              sa[static_cast<std::size_t>(l)] += static_cast<double>(pa[l]) + static_cast<double>(qa[l]);
+              sb[static_cast<std::size_t>(l)] += static_cast<double>(pb[l]) + static_cast<double>(qb[l]);
+            }
+          });
+    });
+  });
   a.fill(0);
   b.fill(0);
-  for (Dim s = 0; s < p.segments; ++s)
-    for (Dim first = 0; first < p.rows; first += 256) {
-      Lanes<L> pa = {}, pb = {}, qa = {}, qb = {};  // two of each: an addition waits for the one before it
-      const Dim last = std::min(first + 256, p.rows);
-      const Dim base = panel * p.panel_stride + s * p.segment_stride;
-      Dim r = first;
-      for (; r + 1 < last; r += 2) {
-        f(base + r * p.stride, pa, pb);
-        f(base + (r + 1) * p.stride, qa, qb);
-      }
-      if (r < last) f(base + r * p.stride, pa, pb);
-      for (int l = 0; l < L; ++l) {
-        a[static_cast<std::size_t>(l)] += static_cast<double>(pa[l]) + static_cast<double>(qa[l]);
-        b[static_cast<std::size_t>(l)] += static_cast<double>(pb[l]) + static_cast<double>(qb[l]);
-      }
+  for (const auto& [sa, sb] : of)
+    for (std::size_t l = 0; l < L; ++l) {
+      a[l] += sa[l];
+      b[l] += sb[l];
     }
 }
 
-/// Calls f(offset) for every row of a panel.
-template <class F>
-[[gnu::always_inline]] inline void for_each_row(const Panels p, Dim panel, F& f) {
-  for (Dim s = 0; s < p.segments; ++s) {
-    Dim at = panel * p.panel_stride + s * p.segment_stride;
-    for (Dim r = 0; r < p.rows; ++r, at += p.stride) f(at);
-  }
+/// Calls f.operator()<set>(offset) for every row of a panel.
+template <int L, class T, class F>
+void for_each_row(const Panels& p, Dim panel, const F& f) {
+  for_each_piece(p, [&](Dim piece) {
+    with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
+      for_each_run(
+          p, panel, piece, p.values, [ stride = p.stride, f ](Dim at, Dim rows) __attribute__((always_inline)) {
+            const F row = f;
+            const Dim step = stride;
+            for (Dim r = 0; r < rows; ++r, at += step) row.template operator()<set>(at);
+          });
+    });
+    if (p.streams) published();
+  });
 }
 
 /// Mean and variance from one pass: sums of x and x². Where the mean turns out to lie so far from 0 that the difference
@@ -123,17 +184,15 @@ void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* vari
   const auto n = static_cast<double>(p.values);
   Lanes<L> centre = {}, spread = {};
   for (int pass = 0; pass < 2; ++pass) {
-    std::array<double, L> sum, squares;
-    with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-      auto add = [=](Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
-        Lanes<L> v;
-        load<L, set>(v, x + at);
-        if (pass > 0) v -= centre;
-        a += v;
-        fused<L, set>(b, v, v, b);
-      };
-      sum_rows<L>(p, panel, sum, squares, add);
-    });
+    Sums<L> sum, squares;
+    sum_rows<L, T>(
+        p, panel, sum, squares, [=]<Isa set>(Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
+          Lanes<L> v;
+          load<L, set>(v, x + at);
+          if (pass > 0) v -= centre;
+          a += v;
+          fused<L, set>(b, v, v, b);
+        });
     bool close = true;
     for (int l = 0; l < L; ++l) {
       const double offset = sum[static_cast<std::size_t>(l)] / n;
@@ -151,21 +210,20 @@ void statistics(const Panels& p, Dim panel, const T* x, float* mean, float* vari
 
 template <int L, Tail tail, class T>
 void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, const T* addend, T* y) {
-  with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-    auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
-      Lanes<L> v;
-      load<L, set>(v, x + at);
-      fused<L, set>(v, v, scale, shift);
-      if constexpr (tail == Tail::add_relu) {
-        Lanes<L> more;
-        load<L, set>(more, addend + at);
-        v += more;
-      }
-      if constexpr (tail != Tail::none) rectify<L, set>(v);
-      store<L, set>(y + at, v);
-    };
-    for_each_row(p, panel, row);
-  });
+  for_each_row<L, T>(
+      p, panel,
+      [ =, streams = p.streams, scale = f.scale, shift = f.shift ]<Isa set>(Dim at) __attribute__((always_inline)) {
+        Lanes<L> v;
+        load<L, set>(v, x + at);
+        fused<L, set>(v, v, scale, shift);
+        if constexpr (tail == Tail::add_relu) {
+          Lanes<L> more;
+          load<L, set>(more, addend + at);
+          v += more;
+        }
+        if constexpr (tail != Tail::none) rectify<L, set>(v);
+        streams ? stream<L, set>(y + at, v) : store<L, set>(y + at, v);
+      });
 }
 
 /// x, and the gradient that passes the ReLU, whose result is y or, without an addend, what x gives.
@@ -194,18 +252,16 @@ struct Gradients {
 
 template <int L, Tail tail, class T>
 void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool through, const Gradients<T> d) {
-  std::array<double, L> db, dw;
-  with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-    auto add = [ d, scale = f.scale, shift = f.shift, mean = f.mean ](Dim at, Lanes<L> & a, Lanes<L> & b)
-        __attribute__((always_inline)) {
-      Lanes<L> g, v;
-      incoming<L, tail, set>(g, v, d.dy + at, d.x + at, d.y, at, scale, shift);
-      if constexpr (tail == Tail::add_relu) store<L, set>(d.daddend + at, g);
-      a += g;
-      fused<L, set>(b, g, v - mean, b);
-    };
-    sum_rows<L>(p, panel, db, dw, add);
-  });
+  Sums<L> db, dw;
+  sum_rows<L, T>(
+      p, panel, db, dw, [ d, scale = f.scale, shift = f.shift,
+                          mean = f.mean ]<Isa set>(Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
+        Lanes<L> g, v;
+        incoming<L, tail, set>(g, v, d.dy + at, d.x + at, d.y, at, scale, shift);
+        if constexpr (tail == Tail::add_relu) store<L, set>(d.daddend + at, g);
+        a += g;
+        fused<L, set>(b, g, v - mean, b);
+      });
   // dx = (g − Σg/n − (x − mean) · inverse² · Σg(x − mean)/n) · scale, as g · scale + x · slope + offset.
   Lanes<L> bias, weight, slope = {}, offset = {};
   for (int l = 0; l < L; ++l) {
@@ -224,16 +280,15 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
   put<L>(d.dweight, p.C, panel, weight);
   constexpr Tail left = tail == Tail::add_relu ? Tail::none : tail;
   const T* const passed = tail == Tail::add_relu ? d.daddend : d.dy;
-  with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
-    auto row = [ =, scale = f.scale, shift = f.shift ](Dim at) __attribute__((always_inline)) {
-      Lanes<L> g, v;
-      incoming<L, left, set>(g, v, passed + at, d.x + at, d.y, at, scale, shift);
-      fused<L, set>(v, v, slope, offset);
-      fused<L, set>(v, g, scale, v);
-      store<L, set>(d.dx + at, v);
-    };
-    for_each_row(p, panel, row);
-  });
+  for_each_row<L, T>(
+      p, panel, [ =, streams = p.streams && d.dx != passed, scale = f.scale,
+                  shift = f.shift ]<Isa set>(Dim at) __attribute__((always_inline)) {
+        Lanes<L> g, v;
+        incoming<L, left, set>(g, v, passed + at, d.x + at, d.y, at, scale, shift);
+        fused<L, set>(v, v, slope, offset);
+        fused<L, set>(v, g, scale, v);
+        streams ? stream<L, set>(d.dx + at, v) : store<L, set>(d.dx + at, v);
+      });
 }
 
 Tail tail_of(bool has_addend, bool relu) { return has_addend ? Tail::add_relu : relu ? Tail::relu : Tail::none; }
@@ -273,11 +328,9 @@ BatchNorm2dResult training(const Tensor& x, const Tensor& weight, const Tensor& 
     T* py = result.y.mutable_raw<T>().data();
     float* mean = result.mean.mutable_data<float>().data();
     float* variance = result.variance.mutable_data<float>().data();
-    parallel_for(p.count, grain_for(4 * p.values), [&](Dim begin, Dim end) {
-      for (Dim panel = begin; panel < end; ++panel) {
-        statistics<L>(p, panel, px, mean, variance);
-        normalise<L, t>(p, panel, factors<L>(result.mean, result.variance, weight, bias, eps, panel), px, pa, py);
-      }
+    for_each_panel(p, 4, [&](Dim panel) {
+      statistics<L>(p, panel, px, mean, variance);
+      normalise<L, t>(p, panel, factors<L>(result.mean, result.variance, weight, bias, eps, panel), px, pa, py);
     });
   });
   return result;
@@ -292,9 +345,8 @@ Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, c
     const T* px = x.raw<T>().data();
     const T* pa = pointer_to<T>(addend);
     T* py = y.mutable_raw<T>().data();
-    parallel_for(p.count, grain_for(p.values), [&](Dim begin, Dim end) {
-      for (Dim panel = begin; panel < end; ++panel)
-        normalise<L, t>(p, panel, factors<L>(mean, variance, weight, bias, eps, panel), px, pa, py);
+    for_each_panel(p, 1, [&](Dim panel) {
+      normalise<L, t>(p, panel, factors<L>(mean, variance, weight, bias, eps, panel), px, pa, py);
     });
   });
   return y;
@@ -317,11 +369,9 @@ BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool thr
                           masked.mutable_raw<T>().data(),
                           d.dweight.mutable_data<float>().data(),
                           d.dbias.mutable_data<float>().data()};
-    parallel_for(p.count, grain_for(4 * p.values), [&](Dim begin, Dim end) {
-      for (Dim panel = begin; panel < end; ++panel) {
-        const auto f = factors<L>(saved.mean, saved.variance, saved.weight, saved.bias, saved.eps, panel);
-        backward_panel<L, t>(p, panel, f, through_statistics, at);
-      }
+    for_each_panel(p, 4, [&](Dim panel) {
+      const auto f = factors<L>(saved.mean, saved.variance, saved.weight, saved.bias, saved.eps, panel);
+      backward_panel<L, t>(p, panel, f, through_statistics, at);
     });
   });
   return d;
