@@ -157,18 +157,23 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
   Tensors inputs{x, weight, bias};
   if (has_addend) inputs.push_back(addend);
   Remake remake;  // one pass; the convolution behind saves no activation of its own, nor does every other block
+  const auto made = std::make_shared<Tensor>();  // what it made for others, where backward wants it next
   if (kernels.can.repeat && finishes(kernels, tail) && std::ranges::none_of(inputs, has_remake))
-    remake = [&kernels, o = options, sx = Saved(x), sw = Saved(weight), sb = Saved(bias), sa = Saved(addend),
-              mean = result.mean, variance = result.variance] {
-      return kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, {sa.get(), o.relu});
+    remake = [&kernels, o = options, kernel_adds, made, sx = Saved(x), sw = Saved(weight), sb = Saved(bias),
+              sa = Saved(addend), mean = result.mean, variance = result.variance] {
+      if (made->defined()) return *made;
+      const Tensor y = kernels.evaluation(sx.get(), mean, variance, sw.get(), sb.get(), o.eps, {sa.get(), o.relu});
+      if (kernel_adds) *made = y;
+      return y;
     };
   const bool keeps_y = options.relu && ((has_addend && !remake) || verifying());
   Backward backward = [&kernels, o = options, has_addend, kernel_adds, sx = Saved(x), sw = Saved(weight),
                        sb = Saved(bias), mean = result.mean, variance = result.variance, workspace = result.workspace,
-                       sy = keeps_y ? Saved(result.y) : Saved(),
-                       again = kernel_adds ? remake : Remake()](Tensor dy, Needs needs) -> Tensors {
+                       sy = keeps_y ? Saved(result.y) : Saved(), again = kernel_adds ? remake : Remake(),
+                       made](Tensor dy, Needs needs) -> Tensors {
     const Tensor none;
     const Tensor y = sy.defined() ? sy.get() : again ? again() : none;
+    *made = none;
     const BatchNorm2dSaved saved{sx.get(), mean,  variance, sw.get(), sb.get(), workspace, kernel_adds ? y : none,
                                  o.eps,    o.relu};
     BatchNorm2dGradients d = run_backward(kernels, std::move(dy), saved, o.training, has_addend, y);
