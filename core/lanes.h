@@ -50,11 +50,14 @@ template <int L, Isa set>
   typename LanesOf<L>::Half half;
   std::memcpy(&half, from, sizeof half);
   Word word;
-  if constexpr (names_instructions && L == 16 && set >= Isa::avx512)
-    __asm__("vpmovzxwd %1, %0" : "=v"(word) : "vm"(half));
-  else
+  if constexpr (names_instructions && L == 16 && set >= Isa::avx512) {
+    constexpr std::uint32_t high_halves = 0xaaaaaaaaU;
+    const Word places = Word{0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15} << 16;
+    __asm__("vpermw %g1, %2, %0%{%3%}%{z%}" : "=v"(word) : "v"(half), "v"(places), "Yk"(high_halves));
+  } else {
     word = __builtin_convertvector(half, Word);
-  word <<= 16;
+    word <<= 16;
+  }
   std::memcpy(&to, &word, sizeof to);
 }
 
