@@ -94,16 +94,20 @@ class Ready final {
       accumulate(*to, std::move(gradient));
       return;
     }
-    const auto [slot, first] = waiting_.try_emplace(to->producer.get(), Entry{to->producer, gradient});
-    if (first)
+    const auto [slot, first] = waiting_.try_emplace(to->producer.get(), Entry{to->producer, {}});
+    Incoming& at = slot->second.gradient;
+    if (first) {
       order_.push(to->producer.get());
-    else
-      slot->second.gradient = accumulate(std::move(slot->second.gradient), gradient);
+      at.dy = std::move(gradient);
+    } else {
+      if (at.more.defined()) at.dy = static_cast<Tensor>(std::move(at));
+      at.more = std::move(gradient);
+    }
   }
 
   bool empty() const { return order_.empty(); }
 
-  std::pair<std::shared_ptr<Node>, Tensor> take() {
+  std::pair<std::shared_ptr<Node>, Incoming> take() {
     auto entry = waiting_.extract(order_.top());
     order_.pop();
     return {std::move(entry.mapped().node), std::move(entry.mapped().gradient)};
@@ -112,7 +116,7 @@ class Ready final {
  private:
   struct Entry {
     std::shared_ptr<Node> node;
-    Tensor gradient;
+    Incoming gradient;
   };
   std::priority_queue<Node*, std::vector<Node*>, ByNumber> order_;
   std::unordered_map<Node*, Entry> waiting_;
@@ -132,6 +136,10 @@ void check_gradients(const Node& node, const Tensors& gradients) {
 }
 
 }  // namespace
+
+Incoming::operator Tensor() && {
+  return more.defined() ? accumulate(std::move(dy), std::exchange(more, {})) : std::move(dy);
+}
 
 Saved::Saved(const Tensor& tensor) : remake_(remake_of(tensor)) {
   if (remake_) return;

@@ -37,10 +37,17 @@ class Needs final {
   std::uint32_t bits_;
 };
 
+/// The gradient at an output: `dy` or, where several users gave one, the sum of both; `more` may be undefined. A closure
+/// that reads both in one pass saves the pass that adds them; for all others it turns into the sum.
+struct Incoming {
+  Tensor dy, more = {};
+  operator Tensor() &&;
+};
+
 /// From the gradient of the output to the gradients of the inputs, in order; undefined where not needed. The closure's
-/// captures are what is saved for backward: wrap tensors in Saved.
+/// captures are what is saved for backward: wrap tensors in Saved. Most take a Tensor.
 /// `dy` may arrive in another layout than the output had; a closure that is the only holder of it may write into it.
-using Backward = std::function<Tensors(Tensor dy, Needs needs)>;
+using Backward = std::function<Tensors(Incoming dy, Needs needs)>;
 
 /// Makes an operator's output again, to the bit, in one cheap pass over what its own backward has saved anyway.
 using Remake = std::function<Tensor()>;

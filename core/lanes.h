@@ -50,9 +50,9 @@ template <int L, Isa set>
   typename LanesOf<L>::Half half;
   std::memcpy(&half, from, sizeof half);
   Word word;
-  if constexpr (names_instructions && L == 16 && set >= Isa::avx512) {
+  if constexpr (names_instructions && L == 16 && set >= Isa::avx512) {  // widened and shifted in one
     constexpr std::uint32_t high_halves = 0xaaaaaaaaU;
-    const Word places = Word{0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15} << 16;
+    const Word places = Word{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} << 16;
     __asm__("vpermw %g1, %2, %0%{%3%}%{z%}" : "=v"(word) : "v"(half), "v"(places), "Yk"(high_halves));
   } else {
     word = __builtin_convertvector(half, Word);

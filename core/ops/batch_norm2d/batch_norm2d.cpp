@@ -112,17 +112,20 @@ BatchNorm2dGradients by_mask(const BatchNorm2dKernels& k, const Tensor& dy, cons
                              const BatchNorm2dSaved& saved, bool through_statistics) {
   const Tensor none;
   const Tensor masked = saved.relu ? relu_gradient(dy, y) : dy;
-  BatchNorm2dGradients d =
-      k.backward(masked, {saved.x, saved.mean, saved.variance, saved.weight, saved.bias, none, none, saved.eps, false},
-                 through_statistics);
+  BatchNorm2dGradients d = k.backward(
+      masked, none, {saved.x, saved.mean, saved.variance, saved.weight, saved.bias, none, none, saved.eps, false},
+      through_statistics);
   d.daddend = masked;
   return d;
 }
 
 /// `y`, where it was kept, is the operator's output. On which side of the ReLU's kink a rounded value lies, the kernel
 /// decides: the reference that verifies it takes the mask from y, too.
-BatchNorm2dGradients run_backward(const BatchNorm2dKernels& kernels, Tensor dy, const BatchNorm2dSaved& saved,
+BatchNorm2dGradients run_backward(const BatchNorm2dKernels& kernels, Incoming incoming, const BatchNorm2dSaved& saved,
                                   bool through_statistics, bool has_addend, const Tensor& y) {
+  const bool two = saved.y.defined() && !verifying();
+  Tensor more = two ? std::exchange(incoming.more, {}) : Tensor();
+  Tensor dy = std::move(incoming);
   const Tensor operand = verifying() ? dy.clone() : Tensor();  // kernels may write into dy
   return verified(
       "batch_norm2d", {&saved.x, &saved.weight, &saved.bias}, kernels, reference::batch_norm2d,
@@ -132,7 +135,8 @@ BatchNorm2dGradients run_backward(const BatchNorm2dKernels& kernels, Tensor dy, 
         if (chosen) d = std::move(dy);
         const bool knows_addend = chosen && saved.y.defined();
         const bool by_y = chosen ? has_addend && !knows_addend : y.defined() || !saved.relu;
-        return by_y ? by_mask(k, d, y, saved, through_statistics) : k.backward(std::move(d), saved, through_statistics);
+        return by_y ? by_mask(k, d, y, saved, through_statistics)
+                    : k.backward(std::move(d), std::move(more), saved, through_statistics);
       },
       [&](const BatchNorm2dGradients& d) {
         const double size = largest(operand);
@@ -170,7 +174,7 @@ Tensor batch_norm2d(const Tensor& x, const Tensor& weight, const Tensor& bias, T
   Backward backward = [&kernels, o = options, has_addend, kernel_adds, sx = Saved(x), sw = Saved(weight),
                        sb = Saved(bias), mean = result.mean, variance = result.variance, workspace = result.workspace,
                        sy = keeps_y ? Saved(result.y) : Saved(), again = kernel_adds ? remake : Remake(),
-                       made](Tensor dy, Needs needs) -> Tensors {
+                       made](Incoming dy, Needs needs) -> Tensors {
     const Tensor none;
     const Tensor y = sy.defined() ? sy.get() : again ? again() : none;
     *made = none;

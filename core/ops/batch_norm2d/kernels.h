@@ -42,12 +42,14 @@ class BatchNorm2dKernels final {
   /// With given statistics.
   using Evaluation = Tensor (*)(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight,
                                 const Tensor& bias, double eps, const BatchNorm2dTail& tail);
-  /// The gradient through the batch's statistics (after Training), or with them constant (after Evaluation).
-  using Backward = BatchNorm2dGradients (*)(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics);
+  /// The gradient through the batch's statistics (after Training), or with them constant (after Evaluation). `more`,
+  /// where defined, is to be added to dy.
+  using Backward = BatchNorm2dGradients (*)(Tensor dy, Tensor more, const BatchNorm2dSaved& saved,
+                                            bool through_statistics);
 
   struct Abilities {
     bool repeat = false;  // evaluation, given the batch's statistics, repeats training's y to the bit
-    bool add = false;     // takes an addend before a ReLU, and gives its gradient; others are never given one
+    bool add = false;     // takes an addend before a ReLU, and then `more` in backward; others are given neither
   };
 
   constexpr BatchNorm2dKernels(Backend which, Supports s, Training t, Evaluation e, Backward b, Abilities abilities)

@@ -133,7 +133,7 @@ Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, c
       x.dtype(), [&]<class P>() { return normalise<P>(x.plain(), mean, variance, weight, bias, eps, tail.relu); });
 }
 
-BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics) {
+BatchNorm2dGradients backward(Tensor dy, Tensor /*more*/, const BatchNorm2dSaved& saved, bool through_statistics) {
   return with_parameters(
       saved.x.dtype(), [&]<class P>() { return gradients<P>(dy.plain(), saved.x.plain(), saved, through_statistics); });
 }

@@ -228,24 +228,30 @@ void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, cons
 
 /// x, and the gradient that passes the ReLU, whose result is y or, without an addend, what x gives.
 template <int L, Tail tail, Isa set, class T>
-[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* x, const T* y, Dim at,
-                                            const Lanes<L>& scale, const Lanes<L>& shift) {
-  load<L, set>(v, x);
-  load<L, set>(g, dy);
+[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* more, const T* x,
+                                            const T* y, Dim at, const Lanes<L>& scale, const Lanes<L>& shift) {
+  load<L, set>(v, x + at);
+  load<L, set>(g, dy + at);
   if constexpr (tail == Tail::none) return;
   Lanes<L> result;
-  if constexpr (tail == Tail::relu)
+  if constexpr (tail == Tail::relu) {
     fused<L, set>(result, v, scale, shift);
-  else
+  } else {
     load<L, set>(result, y + at);
+    if (more != nullptr) {
+      Lanes<L> second;
+      load<L, set>(second, more + at);
+      g += second;
+    }
+  }
   g = result > 0 ? g : Lanes<L>{};
 }
 
 /// What backward reads and writes, as x lies. With an addend the first pass writes its gradient, which the second reads
-/// in place of dy; dx may be dy's bytes only without one.
+/// in place of dy; then dx may be the bytes of `more`, otherwise those of dy.
 template <class T>
 struct Gradients {
-  const T *x, *dy, *y;
+  const T *x, *dy, *more, *y;
   T *dx, *daddend;
   float *dweight, *dbias;
 };
@@ -257,7 +263,7 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
       p, panel, db, dw, [ d, scale = f.scale, shift = f.shift,
                           mean = f.mean ]<Isa set>(Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
         Lanes<L> g, v;
-        incoming<L, tail, set>(g, v, d.dy + at, d.x + at, d.y, at, scale, shift);
+        incoming<L, tail, set>(g, v, d.dy, d.more, d.x, d.y, at, scale, shift);
         if constexpr (tail == Tail::add_relu) store<L, set>(d.daddend + at, g);
         a += g;
         fused<L, set>(b, g, v - mean, b);
@@ -281,10 +287,10 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
   constexpr Tail left = tail == Tail::add_relu ? Tail::none : tail;
   const T* const passed = tail == Tail::add_relu ? d.daddend : d.dy;
   for_each_row<L, T>(
-      p, panel, [ =, streams = p.streams && d.dx != passed, scale = f.scale,
+      p, panel, [ =, streams = p.streams && d.dx != passed && d.dx != d.more, scale = f.scale,
                   shift = f.shift ]<Isa set>(Dim at) __attribute__((always_inline)) {
         Lanes<L> g, v;
-        incoming<L, left, set>(g, v, passed + at, d.x + at, d.y, at, scale, shift);
+        incoming<L, left, set>(g, v, passed, passed, d.x, d.y, at, scale, shift);
         fused<L, set>(v, v, slope, offset);
         fused<L, set>(v, g, scale, v);
         streams ? stream<L, set>(d.dx + at, v) : store<L, set>(d.dx + at, v);
@@ -352,18 +358,22 @@ Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, c
   return y;
 }
 
-BatchNorm2dGradients backward(Tensor dy, const BatchNorm2dSaved& saved, bool through_statistics) {
+BatchNorm2dGradients backward(Tensor dy, Tensor more, const BatchNorm2dSaved& saved, bool through_statistics) {
   const Tensor& x = saved.x;
   const Tensor y = saved.y.to(x.layout());
-  Tensor dout = dy.to(x.layout());
-  dy = Tensor();
-  Tensor masked = dout.unique() ? dout : Tensor::like(x);  // over dy where nobody else looks at it
-  BatchNorm2dGradients d{y.defined() ? Tensor::like(x) : masked, Tensor::empty({x.dim(1)}), Tensor::empty({x.dim(1)}),
+  dy = dy.to(x.layout());
+  more = more.to(x.layout());
+  const auto over = [&](const Tensor& given) {  // what was given, where nobody else looks at it
+    return given.defined() && given.unique() ? given : Tensor::like(x);
+  };
+  Tensor masked = over(dy);
+  BatchNorm2dGradients d{y.defined() ? over(more) : masked, Tensor::empty({x.dim(1)}), Tensor::empty({x.dim(1)}),
                          y.defined() ? masked : Tensor()};
   specialise(x, tail_of(y.defined(), saved.relu), [&]<int L, Tail t, class T>() {
     const Panels p(x, L);
     const Gradients<T> at{x.raw<T>().data(),
-                          dout.raw<T>().data(),
+                          dy.raw<T>().data(),
+                          pointer_to<T>(more),
                           pointer_to<T>(y),
                           d.dx.mutable_raw<T>().data(),
                           masked.mutable_raw<T>().data(),

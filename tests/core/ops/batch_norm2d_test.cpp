@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "core/lanes.h"
+#include "core/ops/add.h"
 #include "core/random.h"
+#include "core/threads.h"
 
 using namespace fanin;
 
@@ -37,7 +39,43 @@ double error_of_statistics(const Tensor& x) {
   return worst;
 }
 
+Tensor noise(const Shape& shape, DType dtype, std::uint64_t seed) {
+  Tensor x = Tensor::empty(shape);
+  Generator(seed).normal(x, 0, 1);
+  return x.as(dtype).to(Layout::channel_blocked(16));
+}
+
+/// y, and the gradients where the gradient at y comes in two summands.
+Tensors norm_add_relu(const BatchNorm2dKernels& kernels, const Shape& shape, DType dtype, bool in_one) {
+  const Tensor x = noise(shape, dtype, 1), weight = Tensor::full({16}, 1.5), none;
+  const auto forward = kernels.training(x, weight, weight, 1e-5, {noise(shape, dtype, 3), true});
+  Tensor dy = noise(shape, dtype, 4), more = noise(shape, dtype, 5);
+  if (in_one) dy = accumulate(std::move(dy), std::exchange(more, none));
+  const auto d = kernels.backward(
+      std::move(dy), std::move(more),
+      {x, forward.mean, forward.variance, weight, weight, forward.workspace, forward.y, 1e-5, true}, true);
+  return {forward.y, d.dx, d.daddend, d.dweight, d.dbias};
+}
+
 }  // namespace
+
+TEST_CASE("panels that threads share give the bits of one thread, and a gradient in two summands that of the sum") {
+  const int before = threads();
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const Shape shape{dtype == DType::f32 ? 8 : 16, 16, 128, 64};  // 4 MiB
+    set_threads(1);
+    const Tensors alone = norm_add_relu(simd::batch_norm2d, shape, dtype, false);
+    const Tensors of_sum = norm_add_relu(simd::batch_norm2d, shape, dtype, true);
+    set_threads(3);
+    const Tensors together = norm_add_relu(simd::batch_norm2d, shape, dtype, false);
+    set_threads(before);
+    for (std::size_t i = 0; i < alone.size(); ++i) {
+      CAPTURE(i);
+      CHECK(alone[i].values() == together[i].values());
+      if (dtype == DType::f32) CHECK(alone[i].values() == of_sum[i].values());
+    }
+  }
+}
 
 TEST_CASE("the vector batch norm's variance comes from one pass, and from a second where the mean lies far from 0") {
   CHECK(error_of_statistics(channels(0, 1, 0.5)) < 1e-5);
