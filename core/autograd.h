@@ -37,8 +37,8 @@ class Needs final {
   std::uint32_t bits_;
 };
 
-/// The gradient at an output: `dy` or, where several users gave one, the sum of both; `more` may be undefined. A closure
-/// that reads both in one pass saves the pass that adds them; for all others it turns into the sum.
+/// The gradient at an output: `dy` or, where several users gave one, the sum of both; `more` may be undefined. A
+/// closure that reads both in one pass saves the pass that adds them; for all others it turns into the sum.
 struct Incoming {
   Tensor dy, more = {};
   operator Tensor() &&;

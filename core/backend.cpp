@@ -4,7 +4,8 @@ namespace fanin {
 
 namespace {
 thread_local Backend wanted = Backend::automatic;
-}
+thread_local bool computes_nothing = false;
+}  // namespace
 
 std::string_view name_of(Backend backend) {
   switch (backend) {
@@ -27,5 +28,10 @@ BackendScope::BackendScope(Backend backend) : outer_(wanted) { wanted = backend;
 BackendScope::~BackendScope() { wanted = outer_; }
 
 Backend current_backend() { return wanted; }
+
+ShapesOnly::ShapesOnly() : outer_(computes_nothing) { computes_nothing = true; }
+ShapesOnly::~ShapesOnly() { computes_nothing = outer_; }
+
+bool shapes_only() { return computes_nothing; }
 
 }  // namespace fanin

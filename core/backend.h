@@ -29,6 +29,20 @@ class BackendScope final {
 /// What the innermost BackendScope on this thread has chosen; else automatic.
 Backend current_backend();
 
+/// Within the scope convolutions and linear layers on this thread compute nothing: their results have the shape, dtype
+/// and layout they would have, but elements that mean nothing. Their weights may be unset. For looking at a model.
+class ShapesOnly final {
+ public:
+  ShapesOnly();
+  ~ShapesOnly();
+  ShapesOnly(const ShapesOnly&) = delete;
+  ShapesOnly& operator=(const ShapesOnly&) = delete;
+
+ private:
+  bool outer_;
+};
+bool shapes_only();
+
 /// Picks from a table of kernels, fastest first, reference last: the first that is of the wanted backend and
 /// supports the case. `Kernels` has `.backend` and `.supports(case…)`; the last entry must support everything.
 template <class Table, class... Case>

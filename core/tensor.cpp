@@ -162,6 +162,7 @@ Tensor Tensor::to(Layout layout) const {
 
 Tensor Tensor::as(DType dtype) const {
   if (dtype == dtype_) return *this;
+  if (defined() && !is_set()) return unset(shape_, dtype);
   Tensor result = empty(shape_, dtype, layout_);
   transfer_any(*this, result);
   return result;

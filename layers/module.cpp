@@ -208,7 +208,7 @@ void to(Module& root, DType dtype) {
     Tensor& tensor = *entry.tensor;
     if (!is_floating(tensor.dtype()) || tensor.dtype() == dtype) return;
     const bool wants_gradient = tensor.requires_grad();
-    tensor = tensor.is_set() ? tensor.as(dtype) : Tensor::unset(tensor.shape(), dtype);
+    tensor = tensor.as(dtype);
     tensor.requires_grad_(wants_gradient);
   };
   for (const NamedParameter& entry : named_parameters(root)) convert(entry);

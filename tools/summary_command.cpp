@@ -34,10 +34,10 @@ struct Arguments {
   ModelFlags model;
 };
 
-/// Values do not matter for a summary, but every parameter must have some.
-void fill_unset(Module& net) {
+/// Values do not matter for a summary, but what is computed with must have some.
+void fill_unset(Module& net, bool weights) {
   for (const NamedParameter& parameter : named_parameters(net))
-    if (!parameter.tensor->is_set()) parameter.tensor->fill_(0);
+    if (!parameter.tensor->is_set() && (weights || parameter.tensor->rank() == 1)) parameter.tensor->fill_(0);
 }
 
 struct Totals {
@@ -105,7 +105,8 @@ Outcome summarise(const Arguments& a, Console& console) {
   for (const auto& [key, value] : a.model.arguments()) given[key] = value;
   const ModelChoice choice = choose_model(a.weights.empty() ? a.model.model : info.model, given);
   const auto net = choice.build();
-  fill_unset(*net);
+  const bool trains = a.batch_size > 1;
+  fill_unset(*net, trains);
   to(*net, dtype);
   net->eval();
 
@@ -115,8 +116,9 @@ Outcome summarise(const Arguments& a, Console& console) {
     const std::size_t dot = parameter.name.rfind('.');
     left[dot == std::string::npos ? "" : parameter.name.substr(0, dot)] += parameter.tensor->numel();
   }
-  const double training = a.batch_size > 1 ? training_memory(*net, input, dtype) : 0;
+  const double training = trains ? training_memory(*net, input, dtype) : 0;
   const NoGrad no_grad;
+  const ShapesOnly no_values;
   const Trace trace;
   (*net)(Tensor::zeros(input, dtype));
 

@@ -30,7 +30,7 @@ Tensor counted_weight_gradient(const Conv2dGeometry& g, const Tensor& dy, const 
 }
 
 constexpr Conv2dKernels with_weight_gradient(Backend backend, Conv2dKernels::BackwardWeight gradient) {
-  return {backend, [](const Conv2dGeometry&, DType) { return true; }, nullptr, nullptr, gradient};
+  return {backend, [](const Conv2dGeometry&, DType) { return true; }, nullptr, nullptr, nullptr, gradient};
 }
 constexpr Conv2dKernels wrong = with_weight_gradient(Backend::simd, wrong_weight_gradient);
 constexpr Conv2dKernels counted = with_weight_gradient(Backend::reference, counted_weight_gradient);

@@ -7,7 +7,9 @@
 #include <map>
 #include <sstream>
 
+#include "core/autocast.h"
 #include "core/autograd.h"
+#include "core/backend.h"
 #include "models/c3d.h"
 #include "models/resnext.h"
 #include "tests/golden/golden.h"
@@ -85,6 +87,42 @@ TEST_CASE("names, shapes, order and counts are the published ones") {
     const auto net = choose_model(entry.model, entry.arguments).build();
     CHECK(listing(entry.name, *net) == golden_listing(entry.name));
   }
+}
+
+TEST_CASE("where only shapes are wanted, a trace says the same, and no weight need be set") {
+  const auto described = [](const Trace& trace) {
+    std::string lines;
+    for (const TraceEntry& e : trace.entries())
+      lines += text(e.module, ' ', e.op.name, ' ', e.op.kernel, ' ', e.output.shape, ' ', e.output.dtype, ' ',
+                    e.output.layout, '\n');
+    return lines;
+  };
+  const NoGrad no_grad;
+  for (const Golden& entry : all)
+    for (const bool bf16 : {false, true}) {
+      if (entry.input.rank() == 0) continue;
+      CAPTURE(entry.name);
+      const Autocast autocast(bf16);
+      const auto net = choose_model(entry.model, entry.arguments).build();
+      net->eval();
+      const Tensor x = Tensor::zeros(entry.input);
+      for (const NamedParameter& p : named_parameters(*net))
+        if (p.tensor->rank() == 1) p.tensor->fill_(1);
+      std::string seen;
+      {
+        const ShapesOnly scope;
+        const Trace trace;
+        (*net)(x);
+        seen = described(trace);
+      }
+      for (const NamedParameter& p : named_parameters(*net)) {
+        CHECK(p.tensor->is_set() == (p.tensor->rank() == 1));
+        if (!p.tensor->is_set()) p.tensor->fill_(0);
+      }
+      const Trace trace;
+      (*net)(x);
+      CHECK(seen == described(trace));
+    }
 }
 
 TEST_CASE("every model computes what PyTorch computes, forward and backward, training and evaluation") {

@@ -143,6 +143,6 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
 
 }  // namespace
 
-const Conv2dKernels conv2d{Backend::blas, supports, forward, backward_input, backward_weight};
+const Conv2dKernels conv2d{Backend::blas, supports, plain_layout, forward, backward_input, backward_weight};
 
 }  // namespace fanin::blas

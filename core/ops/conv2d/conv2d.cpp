@@ -152,9 +152,11 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   }
   const Conv2dKernels& kernels = choose(conv2d_kernels, g, x.dtype());
   const Tensor w = weight.plain();
-  const Tensor y = verified(
-      "conv2d", {&x, &w, &bias, &tail.addend}, kernels, reference::conv2d,
-      [&](const Conv2dKernels& k) { return run_forward(k, g, x, w, bias, tail); }, "output");
+  const Tensor y = shapes_only()
+                       ? Tensor::empty({g.N, g.OC, g.OH, g.OW}, x.dtype(), kernels.gives(g, x.dtype()))
+                       : verified(
+                             "conv2d", {&x, &w, &bias, &tail.addend}, kernels, reference::conv2d,
+                             [&](const Conv2dKernels& k) { return run_forward(k, g, x, w, bias, tail); }, "output");
   return record({"conv2d", attributes_of(g, options.relu), name_of(kernels.backend)}, y, inputs,
                 [g, &kernels, sx = Saved(x), sw = Saved(weight), sy = options.relu ? Saved(y) : Saved(),
                  weight_dtype = weight.dtype(), bias_dtype = bias.dtype(),

@@ -31,23 +31,31 @@ struct Conv2dTail {
 class Conv2dKernels final {
  public:
   using Supports = bool (*)(const Conv2dGeometry&, DType);
+  using Gives = Layout (*)(const Conv2dGeometry&, DType);
   using Forward = Tensor (*)(const Conv2dGeometry&, const Tensor& x, const Tensor& weight, const Tensor& bias);
   using ForwardFused = Tensor (*)(const Conv2dGeometry&, const Tensor& x, const Tensor& weight, const Tensor& bias,
                                   const Conv2dTail& tail);
   using BackwardInput = Tensor (*)(const Conv2dGeometry&, const Tensor& dy, const Tensor& weight);
   using BackwardWeight = Tensor (*)(const Conv2dGeometry&, const Tensor& dy, const Tensor& x);
 
-  constexpr Conv2dKernels(Backend which, Supports s, Forward f, BackwardInput bi, BackwardWeight bw,
+  constexpr Conv2dKernels(Backend which, Supports s, Gives l, Forward f, BackwardInput bi, BackwardWeight bw,
                           ForwardFused ff = nullptr)
-      : backend(which), supports(s), forward(f), backward_input(bi), backward_weight(bw), forward_fused(ff) {}
+      : backend(which), supports(s), gives(l), forward(f), backward_input(bi), backward_weight(bw), forward_fused(ff) {}
 
   Backend backend;
   Supports supports;
+  Gives gives;  // the layout of what forward gives
   Forward forward;
   BackwardInput backward_input;
   BackwardWeight backward_weight;
   ForwardFused forward_fused;  // with a tail, in one pass; null: forward() and add_and_rectify()
 };
+
+inline Layout plain_layout(const Conv2dGeometry&, DType) { return Layout::plain(); }
+/// Activations as oneDNN wants them.
+inline Layout vector_layout(const Conv2dGeometry& g, DType dtype) {
+  return onednn::preferred_layout(dtype, {g.N, g.OC, g.OH, g.OW});
+}
 
 namespace reference {
 extern const Conv2dKernels conv2d;  // plain loops: the specification
@@ -59,10 +67,6 @@ namespace onednn {
 extern const Conv2dKernels conv2d;  // f32 and bf16; writes blocked layouts
 }
 namespace simd {
-/// The layout in which they take and give activations.
-inline Layout vector_layout(const Conv2dGeometry& g, DType dtype) {
-  return onednn::preferred_layout(dtype, {g.N, g.OC, g.OH, g.OW});
-}
 extern const Conv2dKernels conv2d;    // own vector code for 3×3 in groups of 4 or 8 channels, f32 and bf16
 extern const Conv2dKernels winograd;  // 3×3 at stride 1, up to 256 channels a group, f32 and bf16
 }  // namespace simd

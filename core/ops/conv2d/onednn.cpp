@@ -341,7 +341,7 @@ ConvolutionPlan conv2d_plan(const Conv2dGeometry& g, DType dtype) {
 
 ConvolutionCaches conv2d_caches() { return {convolutions().size(), working_copies().size()}; }
 
-constexpr Conv2dKernels conv2d(Backend::onednn, supports_conv2d, forward, backward_input, backward_weight,
-                               forward_fused);
+constexpr Conv2dKernels conv2d(Backend::onednn, supports_conv2d, vector_layout, forward, backward_input,
+                               backward_weight, forward_fused);
 
 }  // namespace fanin::onednn

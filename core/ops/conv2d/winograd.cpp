@@ -372,6 +372,7 @@ Tensor backward_weight(const Conv2dGeometry& g, const Tensor& dy, const Tensor& 
 
 }  // namespace
 
-const Conv2dKernels winograd{Backend::simd, supports, forward, backward_input, backward_weight, forward_fused};
+const Conv2dKernels winograd{Backend::simd,  supports,        vector_layout, forward,
+                             backward_input, backward_weight, forward_fused};
 
 }  // namespace fanin::simd

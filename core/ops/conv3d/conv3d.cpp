@@ -92,9 +92,11 @@ Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   const Conv3dKernels& kernels = choose(conv3d_kernels, g, x.dtype());
   const DType computed = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
   const Tensor b = bias.defined() ? bias.as(computed) : bias;
-  const Tensor y = verified(
-      "conv3d", {&x, &weight, &bias}, kernels, reference::conv3d,
-      [&](const Conv3dKernels& k) { return k.forward(g, x.plain(), weight.plain(), b); }, "output");
+  const Tensor y =
+      shapes_only() ? Tensor::empty(g.output_shape(), x.dtype())
+                    : verified(
+                          "conv3d", {&x, &weight, &bias}, kernels, reference::conv3d,
+                          [&](const Conv3dKernels& k) { return k.forward(g, x.plain(), weight.plain(), b); }, "output");
   return record({"conv3d",
                  {{"kernel_size", listed(g.kernel)},
                   {"stride", listed(g.stride)},
