@@ -131,7 +131,8 @@ template <int L, class T, class F>
 void sum_rows(const Panels& p, Dim panel, Sums<L>& a, Sums<L>& b, const F& f) {
   std::array<std::array<Sums<L>, 2>, pieces> of;
   for_each_piece(p, [&](Dim piece) {
-    auto& [sa, sb] = of[static_cast<std::size_t>(piece)];
+    Sums<L>& sa = of[static_cast<std::size_t>(piece)][0];
+    Sums<L>& sb = of[static_cast<std::size_t>(piece)][1];
     sa.fill(0);
     sb.fill(0);
     with_registers<L, T>([&]<Isa set>() __attribute__((always_inline)) {
