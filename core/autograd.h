@@ -49,11 +49,12 @@ struct Incoming {
 /// `dy` may arrive in another layout than the output had; a closure that is the only holder of it may write into it.
 using Backward = std::function<Tensors(Incoming dy, Needs needs)>;
 
-/// Makes an operator's output again, to the bit, in one cheap pass over what its own backward has saved anyway.
+/// Makes an operator's output again, to the bit, in one cheap pass over what its own backward has saved anyway; or
+/// gives what it made before, if that backward, still to come, wants it too.
 using Remake = std::function<Tensor()>;
 
 /// A tensor captured by a backward closure, with the version it had; of an output with a remake only the remake, and
-/// every get() makes the bytes anew. get() throws NumericError if what it needs was written since.
+/// get() asks it for the bytes. get() throws NumericError if what it needs was written since.
 class Saved final {
  public:
   Saved() = default;

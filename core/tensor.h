@@ -89,8 +89,7 @@ class Tensor final {
   Tensor plain() const { return to(Layout::plain()); }
   /// The same elements in another dtype; shares the bytes when nothing changes. Floating types round to nearest; whole
   /// numbers cut fractions off, stay at the ends of their range, and take 0 for NaN; what is unset stays so. Not
-  /// recorded: for data and files.
-  /// The recorded operator is cast().
+  /// recorded: for data and files. The recorded operator is cast().
   Tensor as(DType dtype) const;
   /// Own bytes, no record.
   Tensor clone() const;

@@ -84,6 +84,7 @@ double training_memory(Module& net, const Shape& images, DType dtype) {
   Shape scores;
   {
     const NoGrad no_grad;
+    const ShapesOnly no_values;
     scores = net(Tensor::zeros(one, dtype)).shape();
   }
   if (scores.rank() != 2) return 0;

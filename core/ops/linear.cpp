@@ -41,9 +41,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_arguments(x, weight, bias);
   const MatmulKernel& kernel = choose(matmul_kernels, x.dtype());
   const Tensor in = x.plain();
-  Tensor y = shapes_only() ? Tensor::empty({x.dim(0), weight.dim(0)}, x.dtype())
-                           : run(kernel, "linear", "output", in, false, weight, true);
-  if (bias.defined() && !shapes_only()) add_rows(y, bias);
+  Tensor y;
+  if (shapes_only()) {
+    y = Tensor::empty({x.dim(0), weight.dim(0)}, x.dtype());
+  } else {
+    y = run(kernel, "linear", "output", in, false, weight, true);
+    if (bias.defined()) add_rows(y, bias);
+  }
   return record({"linear", {}, name_of(kernel.backend)}, y, {x, weight, bias},
                 [&kernel, sx = Saved(in), sw = Saved(weight), bias_dtype = bias.dtype()](const Tensor& dy,
                                                                                          Needs needs) -> Tensors {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/ops/add.h"
+#include "core/ops/arithmetic.h"
 #include "core/ops/batch_norm2d/batch_norm2d.h"
 #include "core/ops/conv2d/conv2d.h"
 #include "core/ops/reduce.h"
@@ -28,6 +29,24 @@ TEST_CASE("a diamond adds the gradients of both ways") {
   const Tensor a = relu(x);
   backward(add(add(a, a), relu(a)), ones);
   CHECK(x.grad().values() == std::vector<double>{3, 3});
+}
+
+TEST_CASE("a gradient comes as two summands to those who ask, and as one sum to all others, however many there are") {
+  Tensor x = Tensor::full({2}, 1).requires_grad_();
+  for (const int users : {1, 2, 3, 4}) {
+    x.set_grad({});
+    bool two = false;
+    const Tensor asks = record({"asks"}, x, {x}, [&](Incoming dy, Needs) -> Tensors {
+      two = dy.more.defined();
+      return {std::move(dy)};
+    });
+    const Tensor does_not = record({"does_not"}, x, {x}, [](const Tensor& dy, Needs) -> Tensors { return {dy}; });
+    Tensor y = add(asks, does_not);
+    for (int i = 1; i < users; ++i) y = add(y, mul(add(asks, does_not), Tensor::full({2}, 10)));
+    backward(sum(y));
+    CHECK(two == (users > 1));
+    CHECK(x.grad().values() == std::vector<double>(2, 2 * (1 + 10 * (users - 1))));
+  }
 }
 
 TEST_CASE("gradients of leaves accumulate over backward passes") {
@@ -233,6 +252,23 @@ TEST_CASE("a convolution behind batch norm keeps no bytes of its input, and find
   y = run();
   bias.fill_(1);
   CHECK_THROWS_WITH_AS(backward(sum(y)), doctest::Contains("saved for backward"), NumericError);
+}
+
+TEST_CASE("what is made again is kept for the operator's own backward where that reads it, and only there") {
+  const Layout blocked = Layout::channel_blocked(16);
+  Tensor x = Tensor::zeros({2, 16, 3, 3}, DType::f32, blocked).requires_grad_();
+  Tensor weight = Tensor::full({16}, 1), bias = Tensor::zeros({16}), mean = bias.clone(), variance = weight.clone();
+  for (const bool adds : {true, false}) {
+    const Tensor addend = adds ? Tensor::zeros(x.shape(), DType::f32, blocked) : Tensor();
+    const Tensor y = batch_norm2d(x, weight, bias, mean, variance, {.relu = true}, addend);
+    REQUIRE(has_remake(y));
+    const Saved saved(y);
+    const Tensor first = saved.get();
+    CHECK((saved.get().storage() == first.storage()) == adds);
+    CHECK(first.storage().use_count() == (adds ? 2 : 1));
+    backward(sum(y));
+    CHECK(first.unique());
+  }
 }
 
 TEST_CASE("no remake stands for bytes that were written since, or for a copy in another layout") {

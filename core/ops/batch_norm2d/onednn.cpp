@@ -95,12 +95,12 @@ Tensor evaluation(const Tensor& x, const Tensor& mean, const Tensor& variance, c
   return by_statistics(source).evaluation(source, mean, variance, weight, bias, eps, tail);
 }
 
-BatchNorm2dGradients backward(Tensor dy, Tensor more, const BatchNorm2dSaved& saved, bool through_statistics) {
+BatchNorm2dGradients backward(Tensor dy, Tensor /*more*/, const BatchNorm2dSaved& saved, bool through_statistics) {
   const Tensor& x = saved.x;
   if (!through_statistics) {
     const Tensor source = for_vectors(x);
     return by_statistics(source).backward(
-        std::move(dy), std::move(more),
+        std::move(dy), {},
         {source, saved.mean, saved.variance, saved.weight, saved.bias, saved.workspace, saved.y, saved.eps, saved.relu},
         false);
   }

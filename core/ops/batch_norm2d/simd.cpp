@@ -227,27 +227,6 @@ void normalise(const Panels& p, Dim panel, const Factors<L>& f, const T* x, cons
       });
 }
 
-/// x, and the gradient that passes the ReLU, whose result is y or, without an addend, what x gives.
-template <int L, Tail tail, Isa set, class T>
-[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const T* dy, const T* more, const T* x,
-                                            const T* y, Dim at, const Lanes<L>& scale, const Lanes<L>& shift) {
-  load<L, set>(v, x + at);
-  load<L, set>(g, dy + at);
-  if constexpr (tail == Tail::none) return;
-  Lanes<L> result;
-  if constexpr (tail == Tail::relu) {
-    fused<L, set>(result, v, scale, shift);
-  } else {
-    load<L, set>(result, y + at);
-    if (more != nullptr) {
-      Lanes<L> second;
-      load<L, set>(second, more + at);
-      g += second;
-    }
-  }
-  g = result > 0 ? g : Lanes<L>{};
-}
-
 /// What backward reads and writes, as x lies. With an addend the first pass writes its gradient, which the second reads
 /// in place of dy; then dx may be the bytes of `more`, otherwise those of dy.
 template <class T>
@@ -257,14 +236,35 @@ struct Gradients {
   float *dweight, *dbias;
 };
 
+/// x, and the gradient that passes the ReLU, whose result is y or, without an addend, what x gives.
+template <int L, Tail tail, Isa set, class T>
+[[gnu::always_inline]] inline void incoming(Lanes<L>& g, Lanes<L>& v, const Gradients<T>& d, Dim at,
+                                            const Lanes<L>& scale, const Lanes<L>& shift) {
+  load<L, set>(v, d.x + at);
+  load<L, set>(g, d.dy + at);
+  if constexpr (tail == Tail::none) return;
+  Lanes<L> result;
+  if constexpr (tail == Tail::relu) {
+    fused<L, set>(result, v, scale, shift);
+  } else {
+    load<L, set>(result, d.y + at);
+    if (d.more != nullptr) {
+      Lanes<L> second;
+      load<L, set>(second, d.more + at);
+      g += second;
+    }
+  }
+  g = result > 0 ? g : Lanes<L>{};
+}
+
 template <int L, Tail tail, class T>
-void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool through, const Gradients<T> d) {
+void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool through, Gradients<T> d) {
   Sums<L> db, dw;
   sum_rows<L, T>(
       p, panel, db, dw, [ d, scale = f.scale, shift = f.shift,
                           mean = f.mean ]<Isa set>(Dim at, Lanes<L> & a, Lanes<L> & b) __attribute__((always_inline)) {
         Lanes<L> g, v;
-        incoming<L, tail, set>(g, v, d.dy, d.more, d.x, d.y, at, scale, shift);
+        incoming<L, tail, set>(g, v, d, at, scale, shift);
         if constexpr (tail == Tail::add_relu) store<L, set>(d.daddend + at, g);
         a += g;
         fused<L, set>(b, g, v - mean, b);
@@ -286,12 +286,13 @@ void backward_panel(const Panels& p, Dim panel, const Factors<L>& f, bool throug
   put<L>(d.dbias, p.C, panel, bias);
   put<L>(d.dweight, p.C, panel, weight);
   constexpr Tail left = tail == Tail::add_relu ? Tail::none : tail;
-  const T* const passed = tail == Tail::add_relu ? d.daddend : d.dy;
+  const bool fresh = d.dx != d.dy && d.dx != d.more;
+  if constexpr (tail == Tail::add_relu) d.dy = d.daddend;
   for_each_row<L, T>(
-      p, panel, [ =, streams = p.streams && d.dx != passed && d.dx != d.more, scale = f.scale,
+      p, panel, [ =, streams = p.streams && fresh, scale = f.scale,
                   shift = f.shift ]<Isa set>(Dim at) __attribute__((always_inline)) {
         Lanes<L> g, v;
-        incoming<L, left, set>(g, v, passed, passed, d.x, d.y, at, scale, shift);
+        incoming<L, left, set>(g, v, d, at, scale, shift);
         fused<L, set>(v, v, slope, offset);
         fused<L, set>(v, g, scale, v);
         streams ? stream<L, set>(d.dx + at, v) : store<L, set>(d.dx + at, v);

@@ -45,6 +45,13 @@ Tensor noise(const Shape& shape, DType dtype, std::uint64_t seed) {
   return x.as(dtype).to(Layout::channel_blocked(16));
 }
 
+double largest_difference(const Tensor& a, const Tensor& b) {
+  const std::vector<double> va = a.values(), vb = b.values();
+  double most = 0;
+  for (std::size_t i = 0; i < va.size(); ++i) most = std::max(most, std::abs(va[i] - vb[i]));
+  return most;
+}
+
 /// y, and the gradients where the gradient at y comes in two summands.
 Tensors norm_add_relu(const BatchNorm2dKernels& kernels, const Shape& shape, DType dtype, bool in_one) {
   const Tensor x = noise(shape, dtype, 1), weight = Tensor::full({16}, 1.5), none;
@@ -75,6 +82,22 @@ TEST_CASE("panels that threads share give the bits of one thread, and a gradient
       if (dtype == DType::f32) CHECK(alone[i].values() == of_sum[i].values());
     }
   }
+}
+
+TEST_CASE("large panels and results come out as the plain loops make them") {
+  const Shape shape{8, 16, 128, 64};
+  const Tensor x = noise(shape, DType::f32, 1), dy = noise(shape, DType::f32, 4), one = Tensor::full({16}, 1.5), none;
+  const auto y = simd::batch_norm2d.training(x, one, one, 1e-5, {none, true});
+  const auto expected = reference::batch_norm2d.training(x, one, one, 1e-5, {none, true});
+  CHECK(largest_difference(y.y, expected.y) < 1e-5);
+  const BatchNorm2dSaved saved{x, y.mean, y.variance, one, one, none, none, 1e-5, false};  // nobody's side of a kink
+  const auto d = simd::batch_norm2d.backward(dy, none, saved, true);
+  const auto wanted = reference::batch_norm2d.backward(dy, none, saved, true);
+  CHECK(largest_difference(d.dx, wanted.dx) < 1e-5);
+  CHECK(largest_difference(d.dbias, wanted.dbias) < 1e-2);  // of 65,536 summands
+  const Tensors added = norm_add_relu(simd::batch_norm2d, shape, DType::f32, false);
+  const auto by_loops = reference::batch_norm2d.backward(added[2], none, saved, true);
+  CHECK(largest_difference(added[1], by_loops.dx) < 1e-5);
 }
 
 TEST_CASE("the vector batch norm's variance comes from one pass, and from a second where the mean lies far from 0") {
